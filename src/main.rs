@@ -1,0 +1,2 @@
+//! The `autoresearch` binary.
+fn main() {}
