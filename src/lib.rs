@@ -1,1 +1,6 @@
-//! autoresearch
+//! `autoresearch`: an autonomous experiment loop.
+
+pub mod error;
+pub mod exit;
+pub mod flow;
+pub mod propose;

@@ -1,0 +1,126 @@
+//! The error every layer returns: what failed, why, and what to do about it.
+
+use std::fmt;
+
+use crate::exit::Exit;
+
+/// Which [`Exit`] an error ends the process with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The user must change a flag or a file.
+    Usage,
+    /// The machine or the repository is not in a state to go on.
+    Environment,
+    /// The user asked to stop.
+    Interrupted,
+}
+
+/// An error with a lowercase message that names the path, command, line or field, the cause it
+/// came from, and a hint.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// `Result` with [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The user must change a flag or a file.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// The machine or the repository is not in a state to go on.
+    pub fn environment(message: impl Into<String>) -> Self {
+        Self::new(Kind::Environment, message)
+    }
+
+    /// The user asked to stop.
+    pub fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, "interrupted")
+    }
+
+    fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            source: None,
+        }
+    }
+
+    /// Adds what the user can do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Keeps the error this one came from.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Which family this error belongs to.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The exit code that goes with it.
+    pub fn exit(&self) -> Exit {
+        match self.kind {
+            Kind::Usage => Exit::Usage,
+            Kind::Environment => Exit::Environment,
+            Kind::Interrupted => Exit::Interrupted,
+        }
+    }
+
+    /// The whole text for a terminal: message, causes, hint; no trailing newline.
+    pub fn render(&self) -> String {
+        let mut text = format!("error: {}", self.message);
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(&format!("\n  caused by: {error}"));
+            cause = error.source();
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("\n  hint: {hint}"));
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+/// Names the step that failed; the original error stays as the cause.
+pub trait Context<T> {
+    /// Turns any error into an [`Kind::Environment`] error with this message.
+    ///
+    /// # Errors
+    /// The wrapped error, when there was one.
+    fn context(self, message: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T, E: std::error::Error + Send + Sync + 'static> Context<T> for std::result::Result<T, E> {
+    fn context(self, message: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|error| Error::environment(message()).because(error))
+    }
+}

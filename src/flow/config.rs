@@ -1,0 +1,382 @@
+//! `autoresearch.config.json`: its text to a checked [`Config`].
+//!
+//! `maxIterations` and `workingDir` are spelled and mean what they do in pi-autoresearch; every
+//! other key is ours. A key this version does not know is an error that names the nearest known
+//! one: a misspelt `min_efect` must never silently become the default.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::config_parts::{AgentSpec, GuardSpec, Knob, MetricSpec, ProposerName, Timeouts};
+use super::decision::Params;
+use crate::error::{Error, Result};
+
+/// The file's name, at the root of the project it configures.
+pub const CONFIG_FILE: &str = "autoresearch.config.json";
+
+/// The whole configuration of a session. See `docs/config.md` for a commented example.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Path or URL of this file's JSON Schema, for editors; not read.
+    #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+
+    /// Names the branch of kept commits, `autoresearch/<name>`. Lowercase letters, digits, `-`,
+    /// `_` and `.`; the repository directory's name when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+
+    /// Iterations of one `run` when `--max-iterations` is not given.
+    #[serde(
+        rename = "maxIterations",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub max_iterations: Option<u32>,
+
+    /// Directory, relative to this file, that holds `autoresearch.sh` and in which it runs.
+    #[serde(
+        rename = "workingDir",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub working_dir: Option<String>,
+
+    /// The metric to improve.
+    pub metric: MetricSpec,
+
+    /// Metrics that must not get worse than their tolerance.
+    #[serde(default)]
+    pub guards: Vec<GuardSpec>,
+
+    /// The smallest gain worth keeping, percent of the metric in log units; above 0, to 50.
+    #[serde(default = "default_min_effect_percent")]
+    pub min_effect_percent: f64,
+
+    /// Proved bound on false keeps per 200 candidates without effect; above 0, to 20. Fewer
+    /// costs more benchmark runs a candidate.
+    #[serde(default = "default_false_keeps")]
+    pub false_keeps_per_200: f64,
+
+    /// Most screening pairs spent on one candidate; 8 to 1000. (Eight is the fewest with which
+    /// anything can be kept at one false keep per 200.)
+    #[serde(default = "default_max_pairs")]
+    pub max_pairs: u32,
+
+    /// Command that builds a checkout before it is measured, as program and arguments. Without
+    /// it the discarded warm-up pair does the building.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<Vec<String>>,
+
+    /// Globs, relative to the repository root, of the built files. When all are the same on both
+    /// sides the candidate is `no_change` and costs no benchmark run.
+    #[serde(default)]
+    pub artifacts: Vec<String>,
+
+    /// Deadlines of the children.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+
+    /// Globs, relative to the repository root, of the paths a candidate may change.
+    #[serde(default = "default_scope")]
+    pub scope: Vec<String>,
+
+    /// Globs no candidate may change, beside [`DEFAULT_PROTECTED`].
+    #[serde(default)]
+    pub protected: Vec<String>,
+
+    /// Whether [`DEFAULT_PROTECTED`] applies. The scripts, config, ideas and ledger stay
+    /// protected even when this is false.
+    #[serde(default = "default_true")]
+    pub protected_defaults: bool,
+
+    /// Where candidates come from, in this order.
+    #[serde(default = "default_proposers")]
+    pub proposers: Vec<ProposerName>,
+
+    /// The agent that proposer `agent` runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentSpec>,
+
+    /// Named constants that `tune` and `knob:` ideas may change.
+    #[serde(default)]
+    pub knobs: Vec<Knob>,
+
+    /// Environment variables, as globs such as `MYAPP_*`, that children see beside the default
+    /// list (see `docs/config.md`). Everything else is removed.
+    #[serde(default)]
+    pub env_allow: Vec<String>,
+}
+
+/// Globs that no candidate may change whatever the config says: what judges it.
+pub const ALWAYS_PROTECTED: &[&str] = &[
+    "**/autoresearch.sh",
+    "**/autoresearch.checks.sh",
+    "**/autoresearch.config.json",
+    "**/ideas.md",
+    "**/ideas/**",
+    "**/experiments.jsonl",
+    "**/.gitattributes",
+    "**/.gitmodules",
+    "**/.gitignore",
+];
+
+/// Globs protected unless `protected_defaults` is false: benchmarks, lock files, manifests and
+/// toolchain settings, through which a change could alter what is measured or what it needs.
+pub const DEFAULT_PROTECTED: &[&str] = &[
+    "**/benches/**",
+    "**/Cargo.toml",
+    "**/Cargo.lock",
+    "**/.cargo/**",
+    "**/rust-toolchain",
+    "**/rust-toolchain.toml",
+    "**/go.mod",
+    "**/go.sum",
+    "**/package.json",
+    "**/package-lock.json",
+    "**/npm-shrinkwrap.json",
+    "**/yarn.lock",
+    "**/pnpm-lock.yaml",
+    "**/pyproject.toml",
+    "**/poetry.lock",
+    "**/uv.lock",
+    "**/Pipfile",
+    "**/Pipfile.lock",
+    "**/requirements*.txt",
+];
+
+fn default_min_effect_percent() -> f64 {
+    1.0
+}
+fn default_false_keeps() -> f64 {
+    1.0
+}
+fn default_max_pairs() -> u32 {
+    60
+}
+fn default_scope() -> Vec<String> {
+    vec!["**".to_owned()]
+}
+fn default_true() -> bool {
+    true
+}
+fn default_proposers() -> Vec<ProposerName> {
+    vec![ProposerName::Ideas, ProposerName::Tune]
+}
+
+impl Config {
+    /// Parses and checks `text`; `origin` names the file in errors.
+    ///
+    /// # Errors
+    /// Not JSON, an unknown key, a value of the wrong type or out of range, each with its place.
+    pub fn parse(text: &str, origin: &str) -> Result<Self> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let config = Self::deserialize(&mut deserializer)
+            .and_then(|config| deserializer.end().map(|()| config))
+            .map_err(|error| explain(&error, origin))?;
+        config.check(origin)?;
+        Ok(config)
+    }
+
+    /// The decision rule's parameters for this config.
+    pub fn params(&self) -> Params {
+        let mut params = Params::with_false_keeps_per_200(self.false_keeps_per_200);
+        params.min_effect = (1.0 + self.min_effect_percent / 100.0).ln();
+        params.cap_pairs = self.max_pairs as usize;
+        params
+    }
+
+    /// The protected globs in force.
+    pub fn protected_globs(&self) -> Vec<String> {
+        let defaults: &[&str] = if self.protected_defaults {
+            DEFAULT_PROTECTED
+        } else {
+            &[]
+        };
+        ALWAYS_PROTECTED
+            .iter()
+            .chain(defaults)
+            .map(|glob| (*glob).to_owned())
+            .chain(self.protected.iter().cloned())
+            .collect()
+    }
+
+    fn check(&self, origin: &str) -> Result<()> {
+        let fail = |field: &str, problem: String| {
+            Err(Error::usage(format!("{origin}: `{field}` {problem}")))
+        };
+        if let Some(name) = &self.name
+            && !is_branch_component(name)
+        {
+            return fail(
+                "name",
+                format!("is {name:?}; use lowercase letters, digits, '-', '_' and '.'"),
+            );
+        }
+        if self.max_iterations == Some(0) {
+            return fail("maxIterations", "is 0; it must be at least 1".to_owned());
+        }
+        in_range(self.min_effect_percent, 0.0, 50.0)
+            .or_else(|problem| fail("min_effect_percent", problem))?;
+        in_range(self.false_keeps_per_200, 0.0, 20.0)
+            .or_else(|problem| fail("false_keeps_per_200", problem))?;
+        if !(8..=1000).contains(&self.max_pairs) {
+            return fail("max_pairs", format!("is {}; use 8 to 1000", self.max_pairs));
+        }
+        if self.scope.is_empty() {
+            return fail(
+                "scope",
+                "is empty, so no candidate could change anything".to_owned(),
+            );
+        }
+        if self.proposers.is_empty() {
+            return fail("proposers", "is empty".to_owned());
+        }
+        if self.build.as_ref().is_some_and(Vec::is_empty) {
+            return fail("build", "is an empty command".to_owned());
+        }
+        self.check_names(origin)?;
+        self.timeouts
+            .check()
+            .or_else(|(field, problem)| fail(&field, problem))?;
+        if let Some(agent) = &self.agent {
+            agent.check().or_else(|problem| fail("agent", problem))?;
+        }
+        for (index, knob) in self.knobs.iter().enumerate() {
+            knob.check()
+                .or_else(|problem| fail(&format!("knobs[{index}]"), problem))?;
+        }
+        for (field, globs) in [
+            ("scope", &self.scope),
+            ("protected", &self.protected),
+            ("artifacts", &self.artifacts),
+            ("env_allow", &self.env_allow),
+        ] {
+            for (index, glob) in globs.iter().enumerate() {
+                if let Err(error) = globset::Glob::new(glob) {
+                    return fail(&format!("{field}[{index}]"), format!("is no glob: {error}"));
+                }
+            }
+        }
+        if let Some(dir) = &self.working_dir
+            && !is_inside(dir)
+        {
+            return fail(
+                "workingDir",
+                format!("is {dir:?}; it must be a relative path inside the repository"),
+            );
+        }
+        Ok(())
+    }
+
+    /// Metric names are valid and distinct, tolerances in range, knob names distinct.
+    fn check_names(&self, origin: &str) -> Result<()> {
+        let fail = |field: String, problem: String| {
+            Err(Error::usage(format!("{origin}: `{field}` {problem}")))
+        };
+        let mut seen = BTreeSet::new();
+        let metrics = std::iter::once(("metric".to_owned(), self.metric.name.as_str())).chain(
+            self.guards
+                .iter()
+                .enumerate()
+                .map(|(index, guard)| (format!("guards[{index}].name"), guard.name.as_str())),
+        );
+        for (field, name) in metrics {
+            if let Err(problem) = super::config_parts::check_metric_name(name) {
+                return fail(field, problem);
+            }
+            if !seen.insert(name) {
+                return fail(field, format!("names {name:?} a second time"));
+            }
+        }
+        for (index, guard) in self.guards.iter().enumerate() {
+            if !(0.0..=100.0).contains(&guard.tolerance_percent) {
+                return fail(
+                    format!("guards[{index}].tolerance_percent"),
+                    format!("is {}; use 0 to 100", guard.tolerance_percent),
+                );
+            }
+        }
+        let mut knobs = BTreeSet::new();
+        for (index, knob) in self.knobs.iter().enumerate() {
+            if !knobs.insert(knob.name.as_str()) {
+                return fail(
+                    format!("knobs[{index}].name"),
+                    format!("names {:?} a second time", knob.name),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Above `low` and at most `high`; the error reads on from "`field` ".
+fn in_range(value: f64, low: f64, high: f64) -> std::result::Result<(), String> {
+    if value > low && value <= high {
+        Ok(())
+    } else {
+        Err(format!(
+            "is {value}; it must be above {low} and at most {high}"
+        ))
+    }
+}
+
+/// Whether `name` can end a branch name without surprises on any file system.
+pub fn is_branch_component(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+    !name.is_empty()
+        && name.chars().all(allowed)
+        && !name.starts_with(['.', '-'])
+        && !name.ends_with('.')
+        && !name.ends_with(".lock")
+        && !name.contains("..")
+}
+
+/// Whether `path` is relative and never climbs out.
+fn is_inside(path: &str) -> bool {
+    use std::path::Component;
+    std::path::Path::new(path)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+}
+
+/// serde's message with the file, and for an unknown key the nearest known one.
+fn explain(error: &serde_json::Error, origin: &str) -> Error {
+    let text = error.to_string();
+    let place = format!("{origin}:{}:{}", error.line(), error.column());
+    let message = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(message, _)| message);
+    let hint = nearest_known(message);
+    let error = Error::usage(format!("{place}: {message}"));
+    match hint {
+        Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
+        None => error,
+    }
+}
+
+/// From serde's "unknown field `x`, expected one of `a`, `b`" (or "unknown variant") the nearest
+/// name, when one is near.
+fn nearest_known(message: &str) -> Option<String> {
+    let rest = message
+        .strip_prefix("unknown field ")
+        .or_else(|| message.strip_prefix("unknown variant "))?;
+    let mut names = rest.split('`').skip(1).step_by(2);
+    let given = names.next()?;
+    names
+        .map(|known| (strsim::normalized_damerau_levenshtein(given, known), known))
+        .filter(|(similarity, _)| *similarity >= 0.4)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known.to_owned())
+}
+
+/// The JSON Schema of the file, as checked in at `docs/config.schema.json`.
+pub fn json_schema() -> String {
+    let schema = schemars::schema_for!(Config);
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
+    text.push('\n');
+    text
+}

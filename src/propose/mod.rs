@@ -1,0 +1,1 @@
+//! Where candidates come from. Pure: texts and past verdicts in, a plan out.
