@@ -7,3 +7,4 @@ pub mod decision;
 pub mod metric;
 pub mod proposal;
 pub mod record;
+pub mod scope;

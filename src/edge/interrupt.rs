@@ -1,0 +1,93 @@
+//! Ctrl-C and termination signals, as a level and as a wake-up.
+//!
+//! Level 1 (first Ctrl-C): finish the step that is running, then stop. Level 2 (second Ctrl-C, or
+//! SIGTERM or SIGHUP): kill the running child, then stop. Both leave by the ordinary way out, so
+//! that guards clean up.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::error::{Context, Error, Result};
+
+/// How urgently the user wants to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Not at all.
+    None,
+    /// After the current step.
+    AfterStep,
+    /// At once.
+    Now,
+}
+
+/// The flag that the signal thread sets and the waiting code reads.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupts {
+    level: Arc<AtomicU8>,
+    listener: Arc<Mutex<Option<Sender<()>>>>,
+}
+
+impl Interrupts {
+    /// Starts listening for signals. Call once per process.
+    ///
+    /// # Errors
+    /// The operating system refuses the handlers.
+    pub fn install() -> Result<Self> {
+        let interrupts = Self::default();
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+            .context(|| "cannot listen for signals".to_owned())?;
+        let shared = interrupts.clone();
+        std::thread::spawn(move || {
+            for signal in signals.forever() {
+                shared.raise(signal == SIGINT);
+            }
+        });
+        Ok(interrupts)
+    }
+
+    /// Notes one signal: a further Ctrl-C is more urgent than the first, others are urgent at
+    /// once.
+    pub fn raise(&self, is_ctrl_c: bool) {
+        let step = if is_ctrl_c { 1 } else { 2 };
+        let before = self.level.fetch_add(step, Ordering::SeqCst);
+        if before == 0 && is_ctrl_c {
+            eprintln!("\nfinishing the current step; press Ctrl-C again to stop now");
+        }
+        if let Ok(listener) = self.listener.lock()
+            && let Some(sender) = listener.as_ref()
+        {
+            // The receiver may be gone already; then nobody waits.
+            sender.send(()).ok();
+        }
+    }
+
+    /// What the user wants.
+    pub fn urgency(&self) -> Urgency {
+        match self.level.load(Ordering::SeqCst) {
+            0 => Urgency::None,
+            1 => Urgency::AfterStep,
+            _ => Urgency::Now,
+        }
+    }
+
+    /// An error as soon as the user wants to stop; for use between steps.
+    ///
+    /// # Errors
+    /// [`Error::interrupted`].
+    pub fn check(&self) -> Result<()> {
+        match self.urgency() {
+            Urgency::None => Ok(()),
+            Urgency::AfterStep | Urgency::Now => Err(Error::interrupted()),
+        }
+    }
+
+    /// Sends a wake-up to `sender` at every signal, until the next call.
+    pub fn wake(&self, sender: Option<Sender<()>>) {
+        if let Ok(mut listener) = self.listener.lock() {
+            *listener = sender;
+        }
+    }
+}

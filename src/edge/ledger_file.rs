@@ -1,0 +1,164 @@
+//! The ledger on disk: appended under the session lock, one write and one fsync a line.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, Error, Result};
+use crate::flow::record::Line;
+
+/// The ledger of one project.
+#[derive(Debug)]
+pub struct LedgerFile {
+    path: PathBuf,
+    /// Length we left it with, to notice when somebody else changed it.
+    length: u64,
+}
+
+impl LedgerFile {
+    /// Opens the ledger for appending; the file need not exist.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let length = match std::fs::metadata(path) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error).context(|| format!("cannot read {}", path.display())),
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            length,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its whole text; empty when there is no file.
+    ///
+    /// # Errors
+    /// It cannot be read or is not UTF-8.
+    pub fn read(path: &Path) -> Result<String> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Ok(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(error).context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Cuts a torn last line, which a kill in the middle of a write leaves; says how many bytes.
+    /// The bytes are kept beside the file, with `.torn` at the end of its name.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn cut_torn_tail(&mut self, bytes: u64) -> Result<()> {
+        let context = || format!("cannot repair {}", self.path.display());
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&self.path)
+            .context(context)?;
+        let length = file.metadata().context(context)?.len();
+        let keep = length.saturating_sub(bytes);
+        let mut torn = Vec::new();
+        file.seek(SeekFrom::Start(keep)).context(context)?;
+        file.read_to_end(&mut torn).context(context)?;
+        let mut aside = self.path.as_os_str().to_owned();
+        aside.push(".torn");
+        let mut aside = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(aside)
+            .context(context)?;
+        aside
+            .write_all(&torn)
+            .and_then(|()| aside.write_all(b"\n"))
+            .context(context)?;
+        aside.sync_all().context(context)?;
+        file.set_len(keep).context(context)?;
+        file.sync_all().context(context)?;
+        self.length = keep;
+        Ok(())
+    }
+
+    /// Appends one line and makes it durable.
+    ///
+    /// # Errors
+    /// The file changed under us, or cannot be written; a line written in part is cut again.
+    pub fn append(&mut self, line: &Line) -> Result<()> {
+        let context = || format!("cannot append to {}", self.path.display());
+        let mut file = OpenOptions::new()
+            .create(true)
+            .read(true)
+            .append(true)
+            .open(&self.path)
+            .context(context)?;
+        let length = file.metadata().context(context)?.len();
+        if length != self.length {
+            return Err(Error::environment(format!(
+                "{} was changed while the loop ran: it has {length} bytes and had {}",
+                self.path.display(),
+                self.length
+            ))
+            .hint("nothing was written; run again to go on from the file as it is now"));
+        }
+        let mut text = line.encode();
+        text.push('\n');
+        if length > 0 && !ends_with_newline(&mut file).context(context)? {
+            text.insert(0, '\n');
+        }
+        if let Err(error) = file
+            .write_all(text.as_bytes())
+            .and_then(|()| file.sync_data())
+        {
+            file.set_len(length).ok();
+            return Err(error).context(context);
+        }
+        if length == 0 {
+            sync_parent(&self.path);
+        }
+        self.length = length + text.len() as u64;
+        Ok(())
+    }
+}
+
+fn ends_with_newline(file: &mut File) -> std::io::Result<bool> {
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+/// Makes a new directory entry durable. Not every file system can; then nothing is lost but speed.
+pub fn sync_parent(path: &Path) {
+    if let Some(parent) = path.parent()
+        && let Ok(directory) = File::open(parent)
+    {
+        directory.sync_all().ok();
+    }
+}
+
+/// Replaces a small text file: temporary file beside it, fsync, rename, directory fsync.
+///
+/// # Errors
+/// It cannot be written; the old file is then untouched.
+pub fn replace(path: &Path, text: &str) -> Result<()> {
+    let context = || format!("cannot write {}", path.display());
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(parent).context(context)?;
+    file.write_all(text.as_bytes()).context(context)?;
+    if let Ok(metadata) = std::fs::metadata(path) {
+        file.as_file()
+            .set_permissions(metadata.permissions())
+            .context(context)?;
+    }
+    file.as_file().sync_all().context(context)?;
+    file.persist(path)
+        .map_err(|error| error.error)
+        .context(context)?;
+    sync_parent(path);
+    Ok(())
+}

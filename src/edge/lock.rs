@@ -1,0 +1,103 @@
+//! Advisory file locks: one loop a repository, one timed run a machine.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, Error, Result};
+
+/// A held lock; released when dropped, and by the kernel when the process dies in any way.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock that keeps a second loop out of a repository.
+    ///
+    /// # Errors
+    /// Another process holds it; the message has its process id.
+    pub fn session(path: &Path) -> Result<Self> {
+        let mut file = open(path)?;
+        match file.try_lock() {
+            Ok(()) => {
+                note_holder(&mut file);
+                Ok(Self { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => Err(Error::environment(format!(
+                "another autoresearch is at work in this repository{}",
+                holder(path)
+            ))
+            .hint("wait for it, or stop it with Ctrl-C; `autoresearch status` shows what it does")),
+            Err(TryLockError::Error(error)) => {
+                Err(error).context(|| format!("cannot lock {}", path.display()))
+            }
+        }
+    }
+
+    /// Whether another process holds the lock at `path`; its process id as text when it does.
+    pub fn is_held(path: &Path) -> Option<String> {
+        let file = File::open(path).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Some(holder(path)),
+            Ok(()) | Err(TryLockError::Error(_)) => None,
+        }
+    }
+
+    /// Waits for the machine-wide lock, so that builds, tests and timed runs of two loops never
+    /// overlap. `waiting` is called once when it has to wait.
+    ///
+    /// # Errors
+    /// The lock file cannot be opened.
+    pub fn machine(waiting: impl FnOnce()) -> Result<Self> {
+        let path = machine_lock_path();
+        let file = open(&path)?;
+        match file.try_lock() {
+            Ok(()) => return Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => waiting(),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        file.lock()
+            .context(|| format!("cannot lock {}", path.display()))?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// `AUTORESEARCH_MACHINE_LOCK`, or a file in the temporary directory that all users share.
+pub fn machine_lock_path() -> PathBuf {
+    std::env::var_os("AUTORESEARCH_MACHINE_LOCK").map_or_else(
+        || std::env::temp_dir().join("autoresearch-machine.lock"),
+        PathBuf::from,
+    )
+}
+
+fn open(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o666);
+    options
+        .open(path)
+        .context(|| format!("cannot open the lock file {}", path.display()))
+}
+
+/// Writes our process id for people; the lock itself does not depend on it.
+fn note_holder(file: &mut File) {
+    let text = format!("{}\n", std::process::id());
+    let written = file
+        .set_len(0)
+        .and_then(|()| file.seek(SeekFrom::Start(0)))
+        .and_then(|_| file.write_all(text.as_bytes()));
+    written.ok();
+}
+
+fn holder(path: &Path) -> String {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(32).read_to_string(&mut text));
+    match (read, text.trim().parse::<u32>()) {
+        (Ok(_), Ok(pid)) => format!(" (process {pid})"),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,12 @@
+//! The only files that touch the world, one outside facility each.
+
+pub mod child_env;
+pub mod clock;
+pub mod interrupt;
+pub mod ledger_file;
+pub mod lock;
+pub mod process;
+pub mod process_sys;
+pub mod repo;
+pub mod repo_write;
+pub mod slots;

@@ -1,0 +1,274 @@
+//! Children: started by duct in a group of their own, output to a file, under a deadline.
+//!
+//! Output goes to a file and never through a pipe: a grandchild that keeps a pipe open makes the
+//! wait for its end block (measured with duct: 4 s for a child that had left a `sleep 4` behind; with
+//! a file, 2 ms). When the child ends or its time is up, the whole group is killed before the child
+//! is reaped, while its process id can belong to nobody else.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::interrupt::{Interrupts, Urgency};
+use super::process_sys::{self, Reaped};
+use crate::error::{Context, Result};
+use crate::flow::metric::{LINE_BYTES_MAX, Samples};
+
+/// Time between the request to end and the kill.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Job<'a> {
+    /// Program and arguments.
+    pub command: &'a [String],
+    /// Working directory.
+    pub dir: &'a Path,
+    /// The whole environment.
+    pub env: &'a BTreeMap<String, String>,
+    /// After this it is killed.
+    pub deadline: Duration,
+    /// File for its standard output and error, in the order written; replaced.
+    pub log: &'a Path,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By a signal that was not ours.
+    Signaled(i32),
+    /// We killed it at its deadline.
+    TimedOut,
+    /// We killed it because the user wants to stop now.
+    Interrupted,
+}
+
+impl End {
+    /// Exit code 0.
+    pub fn is_success(self) -> bool {
+        self == Self::Exited(0)
+    }
+
+    /// Words that continue "the benchmark ...".
+    pub fn describe(self) -> String {
+        match self {
+            Self::Exited(code) => format!("exited with code {code}"),
+            Self::Signaled(signal) => format!("was killed by signal {signal}"),
+            Self::TimedOut => "passed its deadline and was killed".to_owned(),
+            Self::Interrupted => "was interrupted".to_owned(),
+        }
+    }
+}
+
+/// A child that has ended.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// How.
+    pub end: End,
+    /// From start to end.
+    pub wall: Duration,
+    /// What it used.
+    pub used: Reaped,
+    /// Its output.
+    pub log: PathBuf,
+}
+
+/// Starts the job and waits for its end, its deadline or an urgent signal.
+///
+/// # Errors
+/// The program cannot be started or the log file cannot be written.
+pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
+    let (program, arguments) = job
+        .command
+        .split_first()
+        .expect("commands are checked to be non-empty");
+    let log = File::create(job.log).context(|| format!("cannot write {}", job.log.display()))?;
+    let started = Instant::now();
+    let handle = duct::cmd(program, arguments)
+        .dir(job.dir)
+        .full_env(job.env)
+        .stdin_null()
+        .stdout_file(log)
+        .stderr_to_stdout()
+        .unchecked()
+        .before_spawn(|command| {
+            process_sys::isolate(command);
+            Ok(())
+        })
+        .start()
+        .context(|| {
+            format!(
+                "cannot start `{}` in {}",
+                job.command.join(" "),
+                job.dir.display()
+            )
+        })?;
+    let pid = *handle
+        .pids()
+        .first()
+        .expect("a started command has a process");
+
+    let (killed, wall) = supervise(pid, started, job.deadline, interrupts);
+    process_sys::signal_group(pid, libc::SIGKILL);
+    let used = process_sys::reap(pid).context(|| format!("cannot wait for `{program}`"))?;
+    // Reaped by `wait4` for its resource use; duct's own wait would only find it gone.
+    drop(handle);
+    let end = match (killed, used.code, used.signal) {
+        (Some(end), _, _) => end,
+        (None, Some(code), _) => End::Exited(code),
+        (None, None, signal) => End::Signaled(signal.unwrap_or(0)),
+    };
+    Ok(Finished {
+        end,
+        wall,
+        used,
+        log: job.log.to_owned(),
+    })
+}
+
+/// Waits until the child is a zombie; says whether and why we killed it, and how long it ran.
+fn supervise(
+    pid: u32,
+    started: Instant,
+    deadline: Duration,
+    interrupts: &Interrupts,
+) -> (Option<End>, Duration) {
+    let (exit_sender, exit) = mpsc::channel();
+    let wake = exit_sender.clone();
+    // Each message is only a reason to look again.
+    std::thread::spawn(move || {
+        process_sys::await_exit(pid);
+        exit_sender.send(Message::Exited(Instant::now())).ok();
+    });
+    let (signal_sender, signals) = mpsc::channel();
+    interrupts.wake(Some(signal_sender));
+    std::thread::spawn(move || {
+        while signals.recv().is_ok() {
+            if wake.send(Message::Signal).is_err() {
+                return;
+            }
+        }
+    });
+    let mut killed = None;
+    let ended = loop {
+        let left = deadline.saturating_sub(started.elapsed());
+        let reason = match exit.recv_timeout(left) {
+            Ok(Message::Exited(at)) => break at,
+            Ok(Message::Signal) if interrupts.urgency() < Urgency::Now => continue,
+            Ok(Message::Signal) => End::Interrupted,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => End::TimedOut,
+        };
+        killed = Some(reason);
+        break end_group(pid, &exit);
+    };
+    interrupts.wake(None);
+    (killed, ended.duration_since(started))
+}
+
+enum Message {
+    Exited(Instant),
+    Signal,
+}
+
+/// TERM, grace, KILL; returns when the child is a zombie.
+fn end_group(pid: u32, exit: &mpsc::Receiver<Message>) -> Instant {
+    process_sys::signal_group(pid, libc::SIGTERM);
+    let until = Instant::now() + GRACE;
+    loop {
+        match exit.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Message::Exited(at)) => return at,
+            Ok(Message::Signal) => {}
+            Err(_) => break,
+        }
+    }
+    process_sys::signal_group(pid, libc::SIGKILL);
+    loop {
+        match exit.recv() {
+            Ok(Message::Exited(at)) => return at,
+            Ok(Message::Signal) => {}
+            Err(_) => return Instant::now(),
+        }
+    }
+}
+
+/// Reads a log's METRIC lines, line by line: the output never has to fit into memory.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn read_metrics(log: &Path) -> Result<Samples> {
+    let context = || format!("cannot read {}", log.display());
+    let mut reader = BufReader::with_capacity(1 << 16, File::open(log).context(context)?);
+    let mut samples = Samples::default();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let limit = LINE_BYTES_MAX as u64 + 1;
+        let read = reader
+            .by_ref()
+            .take(limit)
+            .read_until(b'\n', &mut line)
+            .context(context)?;
+        if read == 0 {
+            return Ok(samples);
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        } else if read > LINE_BYTES_MAX {
+            skip_line(&mut reader).context(context)?;
+            continue;
+        }
+        samples.feed(&String::from_utf8_lossy(&line));
+    }
+}
+
+/// Skips the rest of an overlong line.
+fn skip_line(reader: &mut impl BufRead) -> std::io::Result<()> {
+    loop {
+        let buffer = reader.fill_buf()?;
+        let found = buffer.iter().position(|&byte| byte == b'\n');
+        let length = found.map_or(buffer.len(), |position| position + 1);
+        reader.consume(length);
+        if found.is_some() || length == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// The end of a log for messages and records: at most 80 lines (pi-autoresearch's number) and 8 KiB.
+pub fn tail(log: &Path) -> String {
+    const BYTES: u64 = 8192;
+    let read = || -> std::io::Result<String> {
+        let mut file = File::open(log)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(BYTES)))?;
+        let mut bytes = Vec::new();
+        file.take(BYTES).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let text = read().unwrap_or_default();
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(80)..].join("\n")
+}
+
+/// Kills every process that carries `NAME=value` in its environment: what a killed loop left
+/// behind, also when it changed its group or session. Linux only; elsewhere it finds nothing.
+pub fn kill_strays(name: &str, value: &str) -> usize {
+    let mark = format!("{name}={value}");
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return 0;
+    };
+    let strays = entries.flatten().filter_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let environ = std::fs::read(entry.path().join("environ")).ok()?;
+        let is_marked = environ
+            .split(|&byte| byte == 0)
+            .any(|variable| variable == mark.as_bytes());
+        (is_marked && pid != std::process::id()).then_some(pid)
+    });
+    strays.map(process_sys::kill).count()
+}

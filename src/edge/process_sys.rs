@@ -1,0 +1,124 @@
+//! The system calls that `std` and duct do not offer: waiting without reaping, resource use of one
+//! child, signals to a group, and dying with the parent.
+#![expect(
+    unsafe_code,
+    reason = "waitid, wait4, kill and prctl have no safe wrapper with the fields needed"
+)]
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
+
+/// How a child ended and what it used, its waited-for descendants included.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reaped {
+    /// Exit code, when it exited by itself.
+    pub code: Option<i32>,
+    /// Signal number, when one killed it.
+    pub signal: Option<i32>,
+    /// User time.
+    pub user: Duration,
+    /// System time.
+    pub sys: Duration,
+    /// Largest resident set of any one process, KiB.
+    pub max_rss_kib: u64,
+}
+
+/// Gives the command a process group of its own and has the kernel kill it when this thread dies.
+pub fn isolate(command: &mut Command) {
+    command.process_group(0);
+    #[cfg(target_os = "linux")]
+    {
+        let parent = std::process::id();
+        // SAFETY: prctl, getppid and raise are async-signal-safe and touch no memory of ours.
+        unsafe {
+            command.pre_exec(move || {
+                if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
+                    return Err(io::Error::last_os_error());
+                }
+                // The parent may have died between fork and prctl.
+                if u32::try_from(libc::getppid()) != Ok(parent) {
+                    libc::raise(libc::SIGKILL);
+                }
+                Ok(())
+            });
+        }
+    }
+}
+
+/// Blocks until the child has ended and leaves it as a zombie, so that its id and its group stay
+/// ours until [`reap`].
+pub fn await_exit(pid: u32) {
+    let id = libc::id_t::from(pid);
+    loop {
+        // SAFETY: a zeroed siginfo_t is valid, and waitid writes only into it.
+        let result = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            libc::waitid(
+                libc::P_PID,
+                id,
+                &raw mut info,
+                libc::WEXITED | libc::WNOWAIT,
+            )
+        };
+        if result == 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+}
+
+/// Takes the ended child off the process table.
+///
+/// # Errors
+/// There is no such child.
+pub fn reap(pid: u32) -> io::Result<Reaped> {
+    let pid = to_pid(pid)?;
+    let mut status = 0;
+    // SAFETY: a zeroed rusage is valid, and wait4 writes only into the two places given.
+    let (result, usage) = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        (libc::wait4(pid, &raw mut status, 0, &raw mut usage), usage)
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let exited = libc::WIFEXITED(status);
+    Ok(Reaped {
+        code: exited.then(|| libc::WEXITSTATUS(status)),
+        signal: (!exited).then(|| libc::WTERMSIG(status)),
+        user: duration(usage.ru_utime),
+        sys: duration(usage.ru_stime),
+        max_rss_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0),
+    })
+}
+
+/// Sends a signal to every process of the group. A group that is gone is no error.
+pub fn signal_group(pid: u32, signal: i32) {
+    if let Ok(pid) = to_pid(pid) {
+        // SAFETY: kill has no memory effects; a negative id addresses the group.
+        unsafe {
+            libc::kill(-pid, signal);
+        }
+    }
+}
+
+/// Kills one process.
+pub fn kill(pid: u32) {
+    if let Ok(pid) = to_pid(pid) {
+        // SAFETY: kill has no memory effects.
+        unsafe {
+            libc::kill(pid, libc::SIGKILL);
+        }
+    }
+}
+
+fn to_pid(pid: u32) -> io::Result<libc::pid_t> {
+    libc::pid_t::try_from(pid).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let micros = u64::try_from(time.tv_usec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_micros(micros)
+}

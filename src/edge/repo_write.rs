@@ -1,0 +1,239 @@
+//! Writing to the repository: objects, refs and branches, never the user's checkout or index.
+//!
+//! libgit2 runs no hooks and signs nothing, so a user's `pre-commit` or `commit.gpgSign` cannot
+//! break a commit of the loop.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use git2::{ApplyOptions, IndexAddOption, Oid, Repository, Signature};
+
+use super::repo::Repo;
+use crate::error::{Context, Error, Result};
+
+impl Repo {
+    /// Commits a tree on top of `parent`; no branch moves.
+    ///
+    /// # Errors
+    /// The objects cannot be written.
+    pub fn commit(&self, parent: Oid, tree: Oid, message: &str) -> Result<Oid> {
+        let context = || "cannot write a commit".to_owned();
+        let parent = self.inner.find_commit(parent).context(context)?;
+        let tree = self.inner.find_tree(tree).context(context)?;
+        let author = self.author()?;
+        self.inner
+            .commit(None, &author, &author, message, &tree, &[&parent])
+            .context(context)
+    }
+
+    /// The same commit with another message; author and date stay.
+    ///
+    /// # Errors
+    /// The objects cannot be read or written.
+    pub fn reword(&self, commit: Oid, message: &str) -> Result<Oid> {
+        let context = || format!("cannot rewrite the message of {commit}");
+        let original = self.inner.find_commit(commit).context(context)?;
+        let parents: Vec<_> = original.parents().collect();
+        let tree = original.tree().context(context)?;
+        self.inner
+            .commit(
+                None,
+                &original.author(),
+                &original.committer(),
+                message,
+                &tree,
+                &parents.iter().collect::<Vec<_>>(),
+            )
+            .context(context)
+    }
+
+    fn author(&self) -> Result<Signature<'static>> {
+        let context = || "cannot make a signature".to_owned();
+        match self.identity() {
+            Some((name, email)) => Signature::now(&name, &email).context(context),
+            None => Signature::now("autoresearch", "autoresearch@localhost").context(context),
+        }
+    }
+
+    /// The tree that a patch makes of a commit's; the reason when it does not apply.
+    ///
+    /// # Errors
+    /// The commit cannot be read or the tree not written.
+    pub fn apply_patch(
+        &self,
+        commit: Oid,
+        patch: &[u8],
+    ) -> Result<std::result::Result<Oid, String>> {
+        let context = || format!("cannot apply a patch to {commit}");
+        let diff = match git2::Diff::from_buffer(patch) {
+            Ok(diff) => diff,
+            Err(error) => {
+                return Ok(Err(format!(
+                    "it is no patch in git's format: {}",
+                    error.message()
+                )));
+            }
+        };
+        if diff.deltas().len() == 0 {
+            return Ok(Err("it changes nothing".to_owned()));
+        }
+        let tree = self
+            .inner
+            .find_tree(self.tree_id(commit)?)
+            .context(context)?;
+        let mut options = ApplyOptions::new();
+        match self.inner.apply_to_tree(&tree, &diff, Some(&mut options)) {
+            Ok(mut index) => Ok(Ok(index.write_tree_to(&self.inner).context(context)?)),
+            Err(error) => Ok(Err(error.message().to_owned())),
+        }
+    }
+
+    /// The commit's tree with some files' contents replaced; their modes stay.
+    ///
+    /// # Errors
+    /// A path is not a file of the tree, or an object cannot be written.
+    pub fn replace_files(&self, commit: Oid, files: &BTreeMap<String, Vec<u8>>) -> Result<Oid> {
+        let context = || format!("cannot edit the tree of {commit}");
+        let tree = self
+            .inner
+            .find_tree(self.tree_id(commit)?)
+            .context(context)?;
+        let mut builder = git2::build::TreeUpdateBuilder::new();
+        for (path, content) in files {
+            let entry = tree.get_path(Path::new(path)).map_err(|error| {
+                Error::usage(format!("{path} is not in commit {commit}")).because(error)
+            })?;
+            let blob = self.inner.blob(content).context(context)?;
+            let mode = if entry.filemode() == 0o100_755 {
+                git2::FileMode::BlobExecutable
+            } else {
+                git2::FileMode::Blob
+            };
+            builder.upsert(path.as_str(), blob, mode);
+        }
+        builder.create_updated(&self.inner, &tree).context(context)
+    }
+
+    /// The tree of everything in a checkout that git does not ignore, committed or not, whatever
+    /// its HEAD. Neither the files nor the index on disk change.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the index has unresolved conflicts.
+    pub fn tree_of_checkout(&self, checkout: &Path, exclude: &[String]) -> Result<Oid> {
+        let context = || format!("cannot read the files of {}", checkout.display());
+        let repo = Repository::open(checkout).context(context)?;
+        let head = repo
+            .head()
+            .and_then(|head| head.peel_to_tree())
+            .context(context)?;
+        let mut index = repo.index().context(context)?;
+        if index.has_conflicts() {
+            return Err(Error::usage(format!(
+                "{} has unresolved merge conflicts",
+                checkout.display()
+            ))
+            .hint("resolve them first"));
+        }
+        let keep = |path: &Path, _: &[u8]| -> i32 {
+            let is_excluded = exclude.iter().any(|excluded| Path::new(excluded) == path);
+            i32::from(is_excluded)
+        };
+        index
+            .add_all(["*"], IndexAddOption::DEFAULT, Some(&mut { keep }))
+            .context(context)?;
+        index
+            .update_all(["*"], Some(&mut { keep }))
+            .context(context)?;
+        // The index was opened with what is staged; excluded paths go back to the commit's state.
+        for path in exclude {
+            index.remove_path(Path::new(path)).ok();
+            if let Ok(entry) = head.get_path(Path::new(path)) {
+                let mut slot = blank_entry(path);
+                slot.id = entry.id();
+                slot.mode = u32::try_from(entry.filemode()).unwrap_or(0o100_644);
+                index.add(&slot).context(context)?;
+            }
+        }
+        index.write_tree().context(context)
+    }
+
+    /// Three-way merge of trees; `None` when they conflict.
+    ///
+    /// # Errors
+    /// A tree cannot be read or written.
+    pub fn merge_trees(&self, base: Oid, ours: Oid, theirs: Oid) -> Result<Option<Oid>> {
+        let context = || "cannot merge".to_owned();
+        let find = |id| self.inner.find_tree(id).context(context);
+        let mut index = self
+            .inner
+            .merge_trees(&find(base)?, &find(ours)?, &find(theirs)?, None)
+            .context(context)?;
+        if index.has_conflicts() {
+            return Ok(None);
+        }
+        index.write_tree_to(&self.inner).context(context).map(Some)
+    }
+
+    /// Points a ref at a commit, whatever it pointed at.
+    ///
+    /// # Errors
+    /// The ref cannot be written.
+    pub fn set_ref(&self, name: &str, commit: Oid, log: &str) -> Result<()> {
+        self.inner
+            .reference(name, commit, true, log)
+            .map(drop)
+            .context(|| format!("cannot write {name}"))
+    }
+
+    /// Creates the branch at `new`, or moves it there from exactly `old`.
+    ///
+    /// # Errors
+    /// Somebody else moved it meanwhile, or has it checked out.
+    pub fn advance_branch(&self, branch: &str, old: Oid, new: Oid, log: &str) -> Result<()> {
+        if let Some(checkout) = self.checkout_of(branch) {
+            return Err(Error::environment(format!(
+                "branch {branch} is checked out in {}",
+                checkout.display()
+            ))
+            .hint("check out another branch there, then run again: the commit is recorded and is not lost"));
+        }
+        let name = format!("refs/heads/{branch}");
+        match self.branch_target(branch) {
+            Some(target) if target == new => Ok(()),
+            Some(target) if target == old => self
+                .inner
+                .reference_matching(&name, new, true, old, log)
+                .map(drop)
+                .context(|| format!("cannot move branch {branch}")),
+            Some(target) => Err(Error::environment(format!(
+                "branch {branch} points at {target} and not at {old}, where the loop left it"
+            ))
+            .hint(format!(
+                "nothing was changed; start a new session with `--fresh`, or put it back with `git branch -f {branch} {old}`"
+            ))),
+            None => self
+                .inner
+                .reference(&name, new, false, log)
+                .map(drop)
+                .context(|| format!("cannot create branch {branch}")),
+        }
+    }
+}
+
+/// An index entry with nothing but its path.
+fn blank_entry(path: &str) -> git2::IndexEntry {
+    git2::IndexEntry {
+        ctime: git2::IndexTime::new(0, 0),
+        mtime: git2::IndexTime::new(0, 0),
+        dev: 0,
+        ino: 0,
+        mode: 0,
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id: Oid::from_bytes(&[0; 20]).expect("twenty bytes are an id"),
+        flags: 0,
+        flags_extended: 0,
+        path: path.as_bytes().to_vec(),
+    }
+}

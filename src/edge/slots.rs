@@ -1,0 +1,435 @@
+//! Slots: the worktrees in which candidates are built and measured, outside the user's checkout.
+//!
+//! Two slots with paths of equal length hold the two sides of a pair, a third is for agents. Each
+//! has build directories of its own: cargo runs the other worktree's binary when two share a target
+//! directory (rust-lang/cargo#16642). A slot lives for one session; what git ignores in it (`target`,
+//! `node_modules`) is kept for the next one under `cache`.
+//!
+//! They lie under the user's cache directory and not inside the checkout, because cargo and node look
+//! for configuration in every parent directory: uncommitted files of the user's would leak in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use git2::build::CheckoutBuilder;
+use git2::{Oid, Repository, WorktreeAddOptions, WorktreePruneOptions};
+use sha2::{Digest, Sha256};
+
+use super::repo::Repo;
+use crate::error::{Context, Error, Result};
+
+/// Which worktree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotName {
+    /// Slot 0.
+    Zero,
+    /// Slot 1.
+    One,
+    /// Where an agent edits.
+    Propose,
+}
+
+impl SlotName {
+    /// The slot with this number.
+    pub fn numbered(number: u8) -> Self {
+        if number == 0 { Self::Zero } else { Self::One }
+    }
+
+    /// One character each, so that paths have equal length.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Zero => "0",
+            Self::One => "1",
+            Self::Propose => "p",
+        }
+    }
+
+    const ALL: [Self; 3] = [Self::Zero, Self::One, Self::Propose];
+}
+
+/// The worktrees of one repository; removed when dropped.
+pub struct Slots {
+    common_dir: PathBuf,
+    root: PathBuf,
+    prefix: String,
+}
+
+/// Where a repository's slots are: `AUTORESEARCH_WORK_DIR`, else `XDG_CACHE_HOME/autoresearch`, else
+/// `~/.cache/autoresearch`, and in it a directory named after the repository.
+pub fn work_dir(repo: &Repo) -> PathBuf {
+    let named = |variable: &str| {
+        std::env::var_os(variable)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let base = named("AUTORESEARCH_WORK_DIR")
+        .or_else(|| named("XDG_CACHE_HOME").map(|cache| cache.join("autoresearch")))
+        .or_else(|| named("HOME").map(|home| home.join(".cache/autoresearch")))
+        .unwrap_or_else(|| repo.common_dir().join("autoresearch/work"));
+    let name = repo
+        .workdir()
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    base.join(format!("{name}-{}", repository_hash(repo)))
+}
+
+/// Eight hex digits that tell repositories of one name apart.
+pub fn repository_hash(repo: &Repo) -> String {
+    let path = repo
+        .common_dir()
+        .canonicalize()
+        .unwrap_or_else(|_| repo.common_dir().to_path_buf());
+    let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+    digest
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+impl Slots {
+    /// Takes possession of the repository's slots and removes what a killed session left.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn open(repo: &Repo) -> Result<Self> {
+        let root = work_dir(repo);
+        fs::create_dir_all(&root).context(|| format!("cannot create {}", root.display()))?;
+        let root = root
+            .canonicalize()
+            .context(|| format!("cannot find {}", root.display()))?;
+        let slots = Self {
+            common_dir: repo.common_dir().to_path_buf(),
+            root,
+            prefix: format!("autoresearch-{}-", repository_hash(repo)),
+        };
+        // So that a person, or `clean`, can tell whose this directory is.
+        fs::write(
+            slots.root.join("repository"),
+            format!("{}\n", repo.workdir().display()),
+        )
+        .context(|| format!("cannot write into {}", slots.root.display()))?;
+        slots.remove_all()?;
+        Ok(slots)
+    }
+
+    /// Where a slot's files are.
+    pub fn path(&self, slot: SlotName) -> PathBuf {
+        self.root.join(format!("slot-{}", slot.suffix()))
+    }
+
+    /// Directory for logs and other files of the session.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub fn scratch(&self) -> Result<PathBuf> {
+        let path = self.root.join("logs");
+        fs::create_dir_all(&path).context(|| format!("cannot create {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Makes the slot's files those of the commit, to the byte; what git ignores stays. Creates the
+    /// worktree when it is not there.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn check_out(&self, slot: SlotName, commit: Oid) -> Result<()> {
+        let path = self.path(slot);
+        if !path.join(".git").exists() {
+            self.create(slot)?;
+        }
+        let context = || format!("cannot check out {commit} in {}", path.display());
+        let repo = Repository::open(&path).context(context)?;
+        let object = repo.find_object(commit, None).context(context)?;
+        let mut builder = CheckoutBuilder::new();
+        builder.force().remove_untracked(true);
+        repo.checkout_tree(&object, Some(&mut builder))
+            .context(context)?;
+        repo.set_head_detached(commit).context(context)
+    }
+
+    /// Adds the worktree at the user's HEAD and gets rid of the branch that libgit2 makes for it.
+    fn create(&self, slot: SlotName) -> Result<()> {
+        let (name, path) = (self.worktree_name(slot), self.path(slot));
+        let context = || format!("cannot create the worktree {}", path.display());
+        let main = Repository::open(&self.common_dir).context(context)?;
+        main.worktree(&name, &path, Some(&WorktreeAddOptions::new()))
+            .context(context)?;
+        let worktree = Repository::open(&path).context(context)?;
+        let head = worktree
+            .head()
+            .and_then(|head| head.peel_to_commit())
+            .context(context)?;
+        worktree.set_head_detached(head.id()).context(context)?;
+        self.delete_branch(slot)?;
+        self.restore_cache(slot)
+    }
+
+    fn worktree_name(&self, slot: SlotName) -> String {
+        format!("{}{}", self.prefix, slot.suffix())
+    }
+
+    fn delete_branch(&self, slot: SlotName) -> Result<()> {
+        let name = format!("refs/heads/{}", self.worktree_name(slot));
+        let main = Repository::open(&self.common_dir)
+            .context(|| "cannot open the repository".to_owned())?;
+        match main.find_reference(&name) {
+            Ok(mut reference) => reference
+                .delete()
+                .context(|| format!("cannot delete {name}")),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Removes every worktree of ours, its registration and its branch; keeps the caches.
+    ///
+    /// # Errors
+    /// Something cannot be removed.
+    pub fn remove_all(&self) -> Result<()> {
+        for slot in SlotName::ALL {
+            self.remove(slot)?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, slot: SlotName) -> Result<()> {
+        let path = self.path(slot);
+        if path.exists() {
+            self.save_cache(slot);
+            remove_tree(&path)?;
+        }
+        let main = Repository::open(&self.common_dir)
+            .context(|| "cannot open the repository".to_owned())?;
+        let name = self.worktree_name(slot);
+        if let Ok(worktree) = main.find_worktree(&name) {
+            let mut options = WorktreePruneOptions::new();
+            options.valid(true).locked(true);
+            worktree
+                .prune(Some(&mut options))
+                .context(|| format!("cannot unregister the worktree {name}"))?;
+        }
+        // A registration cut short by a kill is not even found.
+        let registration = self.common_dir.join("worktrees").join(&name);
+        if registration.exists() {
+            remove_tree(&registration)?;
+        }
+        self.delete_branch(slot)
+    }
+
+    fn cache(&self, slot: SlotName) -> PathBuf {
+        self.root.join("cache").join(slot.suffix())
+    }
+
+    /// Moves the top-level entries that git ignores aside. Best effort: they are only a cache.
+    fn save_cache(&self, slot: SlotName) {
+        let path = self.path(slot);
+        let Ok(repo) = Repository::open(&path) else {
+            return;
+        };
+        let Ok(entries) = fs::read_dir(&path) else {
+            return;
+        };
+        let cache = self.cache(slot);
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            // Git tells directories by a slash at the end, as in the pattern `target/`.
+            let asked = Path::new(&name).join(if is_directory { "" } else { "." });
+            if name == ".git" || !is_directory || !repo.is_path_ignored(&asked).unwrap_or(false) {
+                continue;
+            }
+            let kept = cache.join(&name);
+            if kept.exists() && remove_tree(&kept).is_err() {
+                continue;
+            }
+            if fs::create_dir_all(&cache).is_ok() {
+                fs::rename(entry.path(), kept).ok();
+            }
+        }
+    }
+
+    /// Moves them back into a fresh worktree. Its files are newer than what was built from them, so
+    /// build tools build the project again and reuse its dependencies.
+    fn restore_cache(&self, slot: SlotName) -> Result<()> {
+        let cache = self.cache(slot);
+        let Ok(entries) = fs::read_dir(&cache) else {
+            return Ok(());
+        };
+        for entry in entries.flatten() {
+            let target = self.path(slot).join(entry.file_name());
+            if !target.exists() {
+                fs::rename(entry.path(), &target)
+                    .context(|| format!("cannot move {} back", entry.path().display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies cargo's `target` of slot 0 into slot 1 when that has none, so that dependencies are
+    /// compiled once. Slot 1 must have been checked out after slot 0 was built: its sources are then
+    /// newer than the copy and the project's own crates are built anew, with slot 1's paths.
+    ///
+    /// # Errors
+    /// A file cannot be copied.
+    pub fn seed_cargo_target(&self) -> Result<()> {
+        let from = self.path(SlotName::Zero).join("target");
+        let to = self.path(SlotName::One).join("target");
+        if from.join("CACHEDIR.TAG").exists() && !to.exists() {
+            copy_tree(&from, &to)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Slots {
+    fn drop(&mut self) {
+        if let Err(error) = self.remove_all() {
+            eprintln!("warning: {error}; the next run removes it");
+        }
+    }
+}
+
+/// Removes a tree, also directories without write permission in it (Go's module cache).
+fn remove_tree(path: &Path) -> Result<()> {
+    if fs::remove_dir_all(path).is_ok() {
+        return Ok(());
+    }
+    make_writable(path);
+    fs::remove_dir_all(path).context(|| format!("cannot remove {}", path.display()))
+}
+
+fn make_writable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return;
+    };
+    if !metadata.is_dir() {
+        return;
+    }
+    let mut permissions = metadata.permissions();
+    permissions.set_mode(permissions.mode() | 0o700);
+    fs::set_permissions(path, permissions).ok();
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        make_writable(&entry.path());
+    }
+}
+
+/// Copies files, links and modification times; hard links would let one slot's build write into the
+/// other's files.
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    let context = || format!("cannot copy {} to {}", from.display(), to.display());
+    fs::create_dir_all(to).context(context)?;
+    for entry in fs::read_dir(from).context(context)? {
+        let entry = entry.context(context)?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().context(context)?;
+        if kind.is_dir() {
+            copy_tree(&source, &target)?;
+        } else if kind.is_symlink() {
+            let link = fs::read_link(&source).context(context)?;
+            std::os::unix::fs::symlink(link, &target).context(context)?;
+        } else {
+            fs::copy(&source, &target).context(context)?;
+            let modified = entry
+                .metadata()
+                .and_then(|metadata| metadata.modified())
+                .context(context)?;
+            let file = fs::File::options()
+                .write(true)
+                .open(&target)
+                .context(context)?;
+            file.set_modified(modified).context(context)?;
+        }
+    }
+    Ok(())
+}
+
+/// Content hash of built files, with the slot's own path made neutral: two builds of one commit in
+/// two slots are then equal unless they really differ. `None` when no file matches.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn artifact_hash(slot: &Path, globs: &[String]) -> Result<Option<String>> {
+    let mut files = Vec::new();
+    for text in globs {
+        let glob = globset::Glob::new(text)
+            .map_err(|error| Error::usage(format!("artifact glob {text:?}")).because(error))?;
+        let fixed: PathBuf = Path::new(text)
+            .components()
+            .take_while(|part| {
+                !part
+                    .as_os_str()
+                    .to_string_lossy()
+                    .contains(['*', '?', '[', '{'])
+            })
+            .collect();
+        collect(slot, &slot.join(fixed), &glob.compile_matcher(), &mut files);
+    }
+    files.sort();
+    files.dedup();
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let needle = slot.as_os_str().as_encoded_bytes();
+    let neutral = vec![b'/'; needle.len()];
+    let mut hasher = Sha256::new();
+    for path in files {
+        let mut content = fs::read(&path).context(|| format!("cannot read {}", path.display()))?;
+        let positions: Vec<usize> = find_all(&content, needle);
+        for position in positions {
+            content[position..position + needle.len()].copy_from_slice(&neutral);
+        }
+        let name = path.strip_prefix(slot).unwrap_or(&path);
+        hasher.update(name.as_os_str().as_encoded_bytes());
+        hasher.update((content.len() as u64).to_le_bytes());
+        hasher.update(&content);
+    }
+    Ok(Some(
+        hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    ))
+}
+
+fn collect(slot: &Path, at: &Path, glob: &globset::GlobMatcher, files: &mut Vec<PathBuf>) {
+    let Ok(metadata) = fs::metadata(at) else {
+        return;
+    };
+    if metadata.is_file() {
+        if at.strip_prefix(slot).is_ok_and(|path| glob.is_match(path)) {
+            files.push(at.to_path_buf());
+        }
+        return;
+    }
+    for entry in fs::read_dir(at).into_iter().flatten().flatten() {
+        collect(slot, &entry.path(), glob, files);
+    }
+}
+
+fn find_all(haystack: &[u8], needle: &[u8]) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(offset) = memchr_find(&haystack[from..], needle) {
+        found.push(from + offset);
+        from += offset + needle.len();
+    }
+    found
+}
+
+/// First position of `needle`; scans for its first byte, which paths start with rarely enough.
+fn memchr_find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let first = *needle.first()?;
+    let mut from = 0;
+    while let Some(offset) = haystack[from..].iter().position(|&byte| byte == first) {
+        let at = from + offset;
+        if haystack[at..].starts_with(needle) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    None
+}
