@@ -1,5 +1,6 @@
 //! `autoresearch`: an autonomous experiment loop.
 
+pub mod driver;
 pub mod edge;
 pub mod error;
 pub mod exit;

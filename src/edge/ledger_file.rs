@@ -37,14 +37,14 @@ impl LedgerFile {
         &self.path
     }
 
-    /// Its whole text; empty when there is no file.
+    /// Its whole content; empty when there is no file.
     ///
     /// # Errors
-    /// It cannot be read or is not UTF-8.
-    pub fn read(path: &Path) -> Result<String> {
-        match std::fs::read_to_string(path) {
+    /// It cannot be read.
+    pub fn read(path: &Path) -> Result<Vec<u8>> {
+        match std::fs::read(path) {
             Ok(text) => Ok(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error).context(|| format!("cannot read {}", path.display())),
         }
     }

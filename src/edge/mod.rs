@@ -2,6 +2,7 @@
 
 pub mod child_env;
 pub mod clock;
+pub mod console;
 pub mod interrupt;
 pub mod ledger_file;
 pub mod lock;

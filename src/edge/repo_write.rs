@@ -114,18 +114,20 @@ impl Repo {
         builder.create_updated(&self.inner, &tree).context(context)
     }
 
-    /// The tree of everything in a checkout that git does not ignore, committed or not, whatever
-    /// its HEAD. Neither the files nor the index on disk change.
+    /// The tree of everything in a checkout that git does not ignore, committed or not, staged or
+    /// not, except the paths for which `leave(path, is_tracked)` is true: those are as in its HEAD.
+    /// Neither the files nor the index on disk change.
     ///
     /// # Errors
     /// A file cannot be read, or the index has unresolved conflicts.
-    pub fn tree_of_checkout(&self, checkout: &Path, exclude: &[String]) -> Result<Oid> {
+    pub fn tree_of_checkout(
+        &self,
+        checkout: &Path,
+        leave: &dyn Fn(&Path, bool) -> bool,
+    ) -> Result<Oid> {
         let context = || format!("cannot read the files of {}", checkout.display());
         let repo = Repository::open(checkout).context(context)?;
-        let head = repo
-            .head()
-            .and_then(|head| head.peel_to_tree())
-            .context(context)?;
+        let head = repo.head().and_then(|head| head.peel_to_tree()).context(context)?;
         let mut index = repo.index().context(context)?;
         if index.has_conflicts() {
             return Err(Error::usage(format!(
@@ -134,26 +136,15 @@ impl Repo {
             ))
             .hint("resolve them first"));
         }
-        let keep = |path: &Path, _: &[u8]| -> i32 {
-            let is_excluded = exclude.iter().any(|excluded| Path::new(excluded) == path);
-            i32::from(is_excluded)
+        // In memory only: what is staged must not count apart from what is in the files.
+        index.read_tree(&head).context(context)?;
+        let skip = |path: &Path, _: &[u8]| -> i32 {
+            i32::from(leave(path, head.get_path(path).is_ok()))
         };
         index
-            .add_all(["*"], IndexAddOption::DEFAULT, Some(&mut { keep }))
+            .add_all(["*"], IndexAddOption::DEFAULT, Some(&mut { skip }))
             .context(context)?;
-        index
-            .update_all(["*"], Some(&mut { keep }))
-            .context(context)?;
-        // The index was opened with what is staged; excluded paths go back to the commit's state.
-        for path in exclude {
-            index.remove_path(Path::new(path)).ok();
-            if let Ok(entry) = head.get_path(Path::new(path)) {
-                let mut slot = blank_entry(path);
-                slot.id = entry.id();
-                slot.mode = u32::try_from(entry.filemode()).unwrap_or(0o100_644);
-                index.add(&slot).context(context)?;
-            }
-        }
+        index.update_all(["*"], Some(&mut { skip })).context(context)?;
         index.write_tree().context(context)
     }
 
@@ -217,23 +208,5 @@ impl Repo {
                 .map(drop)
                 .context(|| format!("cannot create branch {branch}")),
         }
-    }
-}
-
-/// An index entry with nothing but its path.
-fn blank_entry(path: &str) -> git2::IndexEntry {
-    git2::IndexEntry {
-        ctime: git2::IndexTime::new(0, 0),
-        mtime: git2::IndexTime::new(0, 0),
-        dev: 0,
-        ino: 0,
-        mode: 0,
-        uid: 0,
-        gid: 0,
-        file_size: 0,
-        id: Oid::from_bytes(&[0; 20]).expect("twenty bytes are an id"),
-        flags: 0,
-        flags_extended: 0,
-        path: path.as_bytes().to_vec(),
     }
 }

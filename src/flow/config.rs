@@ -183,7 +183,8 @@ impl Config {
 
     /// The decision rule's parameters for this config.
     pub fn params(&self) -> Params {
-        let mut params = Params::with_false_keeps_per_200(self.false_keeps_per_200);
+        let mut params = Params::with_false_keeps_per_200(self.false_keeps_per_200)
+            .expect("the range was checked when the config was read");
         params.min_effect = (1.0 + self.min_effect_percent / 100.0).ln();
         params.cap_pairs = self.max_pairs as usize;
         params
@@ -221,7 +222,7 @@ impl Config {
         }
         in_range(self.min_effect_percent, 0.0, 50.0)
             .or_else(|problem| fail("min_effect_percent", problem))?;
-        in_range(self.false_keeps_per_200, 0.0, 20.0)
+        in_range(self.false_keeps_per_200, 0.009, 20.0)
             .or_else(|problem| fail("false_keeps_per_200", problem))?;
         if !(8..=1000).contains(&self.max_pairs) {
             return fail("max_pairs", format!("is {}; use 8 to 1000", self.max_pairs));
@@ -293,10 +294,12 @@ impl Config {
             }
         }
         for (index, guard) in self.guards.iter().enumerate() {
-            if !(0.0..=100.0).contains(&guard.tolerance_percent) {
+            if let Some(percent) = guard.tolerance_percent
+                && !(0.0..=100.0).contains(&percent)
+            {
                 return fail(
                     format!("guards[{index}].tolerance_percent"),
-                    format!("is {}; use 0 to 100", guard.tolerance_percent),
+                    format!("is {percent}; use 0 to 100"),
                 );
             }
         }

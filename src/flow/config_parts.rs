@@ -9,9 +9,12 @@ use super::decision::Direction;
 /// Prefix of the metrics that the driver measures itself, such as `driver.wall_ms`.
 pub const DRIVER_PREFIX: &str = "driver.";
 
+/// Wall time of the benchmark process, milliseconds; a guard wherever it is not the metric.
+pub const DRIVER_WALL: &str = "driver.wall_ms";
+
 /// The driver's own metrics of one benchmark process, with their units in their names.
 pub const DRIVER_METRICS: &[&str] = &[
-    "driver.wall_ms",
+    DRIVER_WALL,
     "driver.user_ms",
     "driver.sys_ms",
     "driver.cpu_ms",
@@ -94,17 +97,13 @@ pub struct GuardSpec {
     /// Which way is better.
     #[serde(default)]
     pub direction: Direction,
-    /// How much worse is still accepted, percent; 0 to 100. A noisy guard's tolerance is never
-    /// below its own pair noise.
-    #[serde(default = "default_tolerance")]
-    pub tolerance_percent: f64,
+    /// How much worse is still accepted, percent; 0 to 100. When absent, 5 for a noisy metric and 0
+    /// for an exact one. A noisy guard's tolerance is never below its own pair noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance_percent: Option<f64>,
     /// As for the primary metric.
     #[serde(default)]
     pub allow_zero: bool,
-}
-
-fn default_tolerance() -> f64 {
-    5.0
 }
 
 /// Deadlines in seconds; a child that passes one is killed with its whole group.
@@ -120,6 +119,10 @@ pub struct Timeouts {
     pub checks_s: f64,
     /// One run of the agent.
     pub propose_s: f64,
+    /// Benchmark time spent on screening one candidate. When it is over, the candidate is dropped
+    /// as inconclusive: the evidence needed never shrinks. No limit when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidate_s: Option<f64>,
 }
 
 impl Default for Timeouts {
@@ -129,6 +132,7 @@ impl Default for Timeouts {
             build_s: 1800.0,
             checks_s: 900.0,
             propose_s: 1800.0,
+            candidate_s: None,
         }
     }
 }
@@ -141,6 +145,7 @@ impl Timeouts {
             ("build_s", self.build_s),
             ("checks_s", self.checks_s),
             ("propose_s", self.propose_s),
+            ("candidate_s", self.candidate_s.unwrap_or(1.0)),
         ] {
             if !(value > 0.0 && value <= 604_800.0) {
                 return Err((

@@ -1,0 +1,183 @@
+//! The command line's types; what the flags do is in `command`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::flow::config_parts::ProposerName;
+use crate::flow::record::Status;
+
+/// An autonomous experiment loop for performance work: proposes changes, measures each beside the
+/// code it would replace, and keeps only what is really better.
+#[derive(Debug, Parser)]
+#[command(
+    name = "autoresearch",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 ok; 1 the answer is no (not kept, not reproduced, biased); \
+                  2 wrong usage or files; 3 the machine or repository cannot do it; 130 interrupted."
+)]
+pub struct Cli {
+    /// Work as if started in this directory
+    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+
+    /// Say nothing but results, warnings and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write the scripts, the config and a backlog for this project
+    Init(crate::command::init::InitArgs),
+    /// Run the loop: propose, measure, decide, keep or discard
+    Run(RunArgs),
+    /// Judge the change that is now in the working tree as one candidate
+    Try(TryArgs),
+    /// Measure the unchanged code against itself: noise, bias, detectable effect
+    Noise(NoiseArgs),
+    /// List the runs in the ledger
+    Log(LogArgs),
+    /// Show everything about one run
+    Show(ShowArgs),
+    /// Measure a kept commit against its parent again
+    Reproduce(ReproduceArgs),
+    /// Show the session: what was kept, what is claimed, whether a loop is running
+    Status(JsonArgs),
+    /// Check this machine and repository for what is missing or noisy
+    Doctor(JsonArgs),
+    /// Remove the build caches of this repository's slots
+    Clean,
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+/// Flags of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Candidates to judge at most in this run [default: maxIterations of the config, or 50]
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_iterations: Option<u32>,
+
+    /// Where candidates come from, in this order; may be repeated [default: proposers of the config]
+    #[arg(short, long, value_name = "NAME")]
+    pub proposer: Vec<ProposerName>,
+
+    /// Start a new session from HEAD, also when the last one could go on
+    #[arg(long)]
+    pub fresh: bool,
+
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `try`.
+#[derive(Debug, Args)]
+pub struct TryArgs {
+    /// What the change does, for the commit and the ledger
+    #[arg(short = 'm', long, value_name = "TEXT")]
+    pub message: Option<String>,
+
+    /// Print the ledger line as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `noise`.
+#[derive(Debug, Args)]
+pub struct NoiseArgs {
+    /// Pairs to measure
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(6..=10_000))]
+    pub pairs: u32,
+
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `log`.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// Only runs with this status; may be repeated
+    #[arg(long, value_name = "STATUS", value_parser = parse_status)]
+    pub status: Vec<Status>,
+
+    /// Only the last N runs
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<usize>,
+
+    /// Only the runs of the last session
+    #[arg(long)]
+    pub last: bool,
+
+    /// Another ledger: also a log of pi-autoresearch or codex-autoresearch
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Print the runs as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The run's number
+    #[arg(value_name = "N")]
+    pub run: u64,
+
+    /// Print the candidate's change instead
+    #[arg(long)]
+    pub diff: bool,
+
+    /// Another ledger
+    #[arg(long, value_name = "FILE", conflicts_with = "diff")]
+    pub file: Option<PathBuf>,
+
+    /// Print the run as JSON
+    #[arg(long, conflicts_with = "diff")]
+    pub json: bool,
+}
+
+/// Flags of `reproduce`.
+#[derive(Debug, Args)]
+pub struct ReproduceArgs {
+    /// A run's number, or a commit
+    #[arg(value_name = "N|COMMIT")]
+    pub what: String,
+
+    /// Pairs to measure
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(6..=10_000))]
+    pub pairs: u32,
+
+    /// Print the comparison as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of commands that only choose their output.
+#[derive(Debug, Args)]
+pub struct JsonArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+fn parse_status(text: &str) -> Result<Status, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|_| "use keep, discard, crash or checks_failed".to_owned())
+}

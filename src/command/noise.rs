@@ -1,0 +1,59 @@
+//! `autoresearch noise`.
+
+use super::{Global, pretty};
+use crate::cli::NoiseArgs;
+use crate::driver::bench::Bench;
+use crate::driver::calibrate;
+use crate::driver::noise_text;
+use crate::driver::open;
+use crate::driver::project::Project;
+use crate::edge::interrupt::Interrupts;
+use crate::edge::repo::Repo;
+use crate::edge::slots::{Slots, repository_hash};
+use crate::edge::{host, lock::Lock};
+use crate::error::{Kind, Result};
+use crate::exit::Exit;
+use crate::flow::decision::SlotBias;
+use crate::flow::session::judged;
+
+/// Measures HEAD against itself. Nothing is written to the ledger.
+///
+/// # Errors
+/// HEAD does not build or run.
+pub fn run(global: &Global, args: &NoiseArgs) -> Result<Exit> {
+    let interrupts = Interrupts::install()?;
+    let mut console = global.console();
+    let repo = Repo::discover(&global.directory)?;
+    let head = repo.head()?;
+    let project = Project::find(&repo, &global.directory)?;
+    let path = open::lock_path(&repo);
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).ok();
+    }
+    let _lock = Lock::session(&path)?;
+    let pinned = project.pin(&repo, head)?;
+    let (primary, guards) = judged(&pinned.config);
+    let metrics = std::iter::once(primary).chain(guards.into_iter().map(|(metric, _)| metric)).collect();
+    let mut params = pinned.config.params();
+    params.calibration_pairs = args.pairs as usize;
+    let spec = pinned.config.metric.clone();
+    let slots = Slots::open(&repo)?;
+    let mut bench = Bench::new(slots, pinned, interrupts, head, metrics, repository_hash(&repo))?;
+    let load = host::load1().unwrap_or(0.0);
+    let measured = calibrate::calibrate(&mut bench, &mut console, "noise", head, &params, load);
+    console.finish();
+    let line = match measured {
+        Ok(line) => line,
+        Err(error) if error.kind() == Kind::Interrupted => return Ok(Exit::Interrupted),
+        Err(error) => return Err(error),
+    };
+    if args.json {
+        println!("{}", pretty(&line));
+    } else {
+        print!("{}", noise_text::table(&spec, &line, &params));
+    }
+    Ok(match line.primary.slot_bias {
+        SlotBias::Refuse => Exit::No,
+        SlotBias::None | SlotBias::Warn => Exit::Ok,
+    })
+}

@@ -1,0 +1,343 @@
+//! Running the scripts: one benchmark run, one pair, one build, one gate.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use git2::Oid;
+use globset::GlobSet;
+
+use super::project::{CHECKS_FILE, Pinned, SCRIPT_FILE};
+use crate::edge::child_env;
+use crate::edge::interrupt::Interrupts;
+use crate::edge::lock::Lock;
+use crate::edge::process::{self, End, Finished, Job};
+use crate::edge::slots::{SlotName, Slots};
+use crate::error::{Context, Error, Result};
+use crate::flow::config_parts::DRIVER_PREFIX;
+use crate::flow::measure::Judged;
+use crate::flow::metric::{MetricError, Samples};
+use crate::flow::record::Reason;
+
+/// Marks every child, so that what a killed loop leaves behind is found.
+pub const TOKEN_VARIABLE: &str = "AUTORESEARCH_TOKEN";
+
+/// Everything needed to run the scripts of one session.
+pub struct Bench {
+    /// The worktrees.
+    pub slots: Slots,
+    /// What judges.
+    pub pinned: Pinned,
+    /// Ctrl-C.
+    pub interrupts: Interrupts,
+    /// The session's start, for the gate.
+    pub start: Oid,
+    /// Metrics every run must print: the primary first.
+    pub metrics: Vec<Judged>,
+    /// Executions of the script in one run.
+    pub repeats: u32,
+    /// Deadline of one execution.
+    pub deadline: Duration,
+    /// Time spent in children, by what on.
+    pub spent: Spent,
+    allowed: GlobSet,
+    token: String,
+    logs: PathBuf,
+}
+
+/// Seconds spent in children since [`Bench::take_spent`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
+    /// Checking out and building.
+    pub build_s: f64,
+    /// Benchmark runs.
+    pub measure_s: f64,
+    /// The gate.
+    pub gate_s: f64,
+}
+
+/// One run of one side.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Run {
+    /// Its metrics, the driver's among them.
+    Measured(BTreeMap<String, f64>),
+    /// It did not give a value for every metric.
+    Failed(Reason, String),
+}
+
+/// A gate or build that ran.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// Exit 0.
+    pub passed: bool,
+    /// What the child did, for messages: "exited with code 1".
+    pub ended: String,
+    /// End of its output.
+    pub tail: String,
+    /// Seconds.
+    pub duration_s: f64,
+}
+
+impl Bench {
+    /// A bench for one session; `token` is the same for all sessions of a repository.
+    ///
+    /// # Errors
+    /// The log directory cannot be created.
+    pub fn new(
+        slots: Slots,
+        pinned: Pinned,
+        interrupts: Interrupts,
+        start: Oid,
+        metrics: Vec<Judged>,
+        token: String,
+    ) -> Result<Self> {
+        let allowed = child_env::matcher(&pinned.config.env_allow);
+        let deadline = Duration::from_secs_f64(pinned.config.timeouts.benchmark_s);
+        let logs = slots.scratch()?;
+        process::kill_strays(TOKEN_VARIABLE, &token);
+        Ok(Self {
+            slots,
+            pinned,
+            interrupts,
+            start,
+            metrics,
+            repeats: 1,
+            deadline,
+            spent: Spent::default(),
+            allowed,
+            token,
+            logs,
+        })
+    }
+
+    /// Time spent so far, and starts counting anew.
+    pub fn take_spent(&mut self) -> Spent {
+        std::mem::take(&mut self.spent)
+    }
+
+    /// Checks a commit out into a slot and builds it there, when the config says how.
+    ///
+    /// # Errors
+    /// The slot cannot be written, or the user wants to stop.
+    pub fn prepare(&mut self, slot: SlotName, commit: Oid) -> Result<Checked> {
+        let started = Instant::now();
+        self.slots.check_out(slot, commit)?;
+        self.pin_scripts(slot)?;
+        let checked = match self.pinned.config.build.clone() {
+            None => Checked {
+                passed: true,
+                ended: String::new(),
+                tail: String::new(),
+                duration_s: 0.0,
+            },
+            Some(command) => {
+                let deadline = self.pinned.config.timeouts.build_s;
+                let _machine = self.machine_lock()?;
+                let root = self.slots.path(slot);
+                let finished = self.child(&command, &root, deadline, "build", &[])?;
+                self.checked(&finished)?
+            }
+        };
+        self.spent.build_s += started.elapsed().as_secs_f64();
+        Ok(checked)
+    }
+
+    /// The scripts as pinned, whatever the commit has.
+    fn pin_scripts(&self, slot: SlotName) -> Result<()> {
+        let directory = self.slots.path(slot).join(&self.pinned.work);
+        let write = |name: &str, content: &[u8]| {
+            let path = directory.join(name);
+            // Written only when it differs: a new time stamp would be a change of its own.
+            if std::fs::read(&path).ok().as_deref() == Some(content) {
+                return Ok(());
+            }
+            std::fs::remove_file(&path).ok();
+            std::fs::write(&path, content).context(|| format!("cannot write {}", path.display()))
+        };
+        write(SCRIPT_FILE, &self.pinned.script)?;
+        match &self.pinned.checks {
+            Some(content) => write(CHECKS_FILE, content),
+            None => Ok(()),
+        }
+    }
+
+    /// One run: `repeats` executions of the script, their metrics averaged (the mean has the same
+    /// ratios as the sum and keeps the unit).
+    ///
+    /// # Errors
+    /// The script cannot be started, or the user wants to stop.
+    pub fn run(&mut self, slot: SlotName) -> Result<Run> {
+        let mut sums: BTreeMap<String, f64> = BTreeMap::new();
+        for _ in 0..self.repeats {
+            match self.execute(slot)? {
+                Run::Measured(metrics) => {
+                    for (name, value) in metrics {
+                        *sums.entry(name).or_default() += value;
+                    }
+                }
+                failed @ Run::Failed(..) => return Ok(failed),
+            }
+        }
+        let repeats = f64::from(self.repeats);
+        sums.values_mut().for_each(|sum| *sum /= repeats);
+        Ok(Run::Measured(sums))
+    }
+
+    fn execute(&mut self, slot: SlotName) -> Result<Run> {
+        self.pin_scripts(slot)?;
+        let command = ["bash".to_owned(), SCRIPT_FILE.to_owned()];
+        let directory = self.slots.path(slot).join(&self.pinned.work);
+        let finished = self.child(
+            &command,
+            &directory,
+            self.deadline.as_secs_f64(),
+            "benchmark",
+            &[],
+        )?;
+        self.spent.measure_s += finished.wall.as_secs_f64();
+        match finished.end {
+            End::Exited(0) => {}
+            End::Interrupted => return Err(Error::interrupted()),
+            End::TimedOut => {
+                let limit = self.deadline.as_secs_f64();
+                let detail = format!(
+                    "{SCRIPT_FILE} was killed after {limit:.0} s\n{}",
+                    process::tail(&finished.log)
+                );
+                return Ok(Run::Failed(Reason::Timeout, detail));
+            }
+            end @ (End::Exited(_) | End::Signaled(_)) => {
+                let detail = format!(
+                    "{SCRIPT_FILE} {}\n{}",
+                    end.describe(),
+                    process::tail(&finished.log)
+                );
+                return Ok(Run::Failed(Reason::RunFailed, detail));
+            }
+        }
+        self.read(&finished)
+    }
+
+    /// The metrics of a run that ended well.
+    fn read(&self, finished: &Finished) -> Result<Run> {
+        let samples = process::read_metrics(&finished.log)?;
+        let mut metrics = samples.medians();
+        metrics.extend(driver_metrics(finished));
+        for metric in &self.metrics {
+            if let Err(error) = required(metric, &metrics, &samples) {
+                return Ok(Run::Failed(Reason::BadMetric, error.to_string()));
+            }
+        }
+        Ok(Run::Measured(metrics))
+    }
+
+    /// Runs the gate in a slot; `None` when the project has none.
+    ///
+    /// # Errors
+    /// It cannot be started, or the user wants to stop.
+    pub fn gate(&mut self, slot: SlotName, base: Oid, candidate: Oid) -> Result<Option<Checked>> {
+        if self.pinned.checks.is_none() {
+            return Ok(None);
+        }
+        self.pin_scripts(slot)?;
+        let (base, start, candidate) = (
+            base.to_string(),
+            self.start.to_string(),
+            candidate.to_string(),
+        );
+        let extra = [
+            ("AUTORESEARCH_BASE", base.as_str()),
+            ("AUTORESEARCH_START", start.as_str()),
+            ("AUTORESEARCH_CANDIDATE", candidate.as_str()),
+        ];
+        let command = ["bash".to_owned(), CHECKS_FILE.to_owned()];
+        let directory = self.slots.path(slot).join(&self.pinned.work);
+        let deadline = self.pinned.config.timeouts.checks_s;
+        let _machine = self.machine_lock()?;
+        let finished = self.child(&command, &directory, deadline, "gate", &extra)?;
+        self.spent.gate_s += finished.wall.as_secs_f64();
+        self.checked(&finished).map(Some)
+    }
+
+    /// Starts any command of ours with the session's environment.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn child(
+        &self,
+        command: &[String],
+        directory: &Path,
+        deadline_s: f64,
+        log: &str,
+        extra: &[(&str, &str)],
+    ) -> Result<Finished> {
+        let marked: Vec<(&str, &str)> = std::iter::once((TOKEN_VARIABLE, self.token.as_str()))
+            .chain(extra.iter().copied())
+            .collect();
+        let job = Job {
+            command,
+            dir: directory,
+            env: &child_env::build(&self.allowed, &marked),
+            deadline: Duration::from_secs_f64(deadline_s),
+            log: &self.logs.join(format!("{log}.log")),
+        };
+        process::run(&job, &self.interrupts)
+    }
+
+    /// Holds the machine: no other loop of ours builds, tests or measures meanwhile.
+    ///
+    /// # Errors
+    /// The lock file cannot be opened.
+    pub fn machine_lock(&self) -> Result<Lock> {
+        Lock::machine(|| eprintln!("waiting for another autoresearch on this machine"))
+    }
+
+    fn checked(&self, finished: &Finished) -> Result<Checked> {
+        if finished.end == End::Interrupted {
+            return Err(Error::interrupted());
+        }
+        Ok(Checked {
+            passed: finished.end.is_success(),
+            ended: finished.end.describe(),
+            tail: if finished.end.is_success() {
+                String::new()
+            } else {
+                process::tail(&finished.log)
+            },
+            duration_s: finished.wall.as_secs_f64(),
+        })
+    }
+}
+
+/// Whether a run gave a possible value for this metric.
+fn required(
+    metric: &Judged,
+    values: &BTreeMap<String, f64>,
+    samples: &Samples,
+) -> std::result::Result<(), MetricError> {
+    let name = &metric.name;
+    if !name.starts_with(DRIVER_PREFIX) {
+        return samples.required(name, metric.allow_zero).map(drop);
+    }
+    match values.get(name) {
+        Some(&value) if value > 0.0 || metric.allow_zero => Ok(()),
+        Some(&value) => Err(MetricError::NotPositive {
+            name: name.clone(),
+            value,
+        }),
+        None => Err(MetricError::Missing { name: name.clone() }),
+    }
+}
+
+/// What the driver itself saw of a process and its waited-for descendants.
+fn driver_metrics(finished: &Finished) -> [(String, f64); 5] {
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let used = finished.used;
+    [
+        ("driver.wall_ms".to_owned(), ms(finished.wall)),
+        ("driver.user_ms".to_owned(), ms(used.user)),
+        ("driver.sys_ms".to_owned(), ms(used.sys)),
+        ("driver.cpu_ms".to_owned(), ms(used.user + used.sys)),
+        ("driver.max_rss_kib".to_owned(), used.max_rss_kib as f64),
+    ]
+}

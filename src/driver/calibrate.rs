@@ -1,0 +1,291 @@
+//! A/A calibration, the baseline's gate, and the end-to-end claim.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use git2::Oid;
+
+use super::bench::Bench;
+use super::judge::{Measured, build_incumbent, measure_pair};
+use super::project::CHECKS_FILE;
+use crate::edge::clock;
+use crate::edge::console::Console;
+use crate::edge::slots::SlotName;
+use crate::error::{Error, Result};
+use crate::flow::coins::Coins;
+use crate::flow::decision::{
+    AaPair, Calibration, EndToEnd, Estimate, Params, end_to_end_swapped, repeats_needed,
+    run_deadline_s,
+};
+use crate::flow::measure::Judged;
+use crate::flow::metric::median;
+use crate::flow::record::{
+    CalibrationLine, CalibrationTag, ClaimLine, ClaimTag, FORMAT_VERSION, Gain, Pair, Phase,
+};
+use crate::flow::session::{SessionState, judged};
+use crate::flow::trial::PairPlan;
+
+/// Builds the commit in slot 0 and runs the gate on it: a gate that fails on unchanged code would
+/// fail every candidate.
+///
+/// # Errors
+/// It does not build, or the gate fails.
+pub fn baseline(bench: &mut Bench, console: &mut Console, commit: Oid) -> Result<()> {
+    console.phase("building the baseline");
+    build_incumbent(bench, SlotName::Zero, commit)?;
+    console.phase("checking the baseline");
+    match bench.gate(SlotName::Zero, commit, commit)? {
+        Some(checked) if !checked.passed => Err(Error::environment(format!(
+            "{CHECKS_FILE} {} on the unchanged code",
+            checked.ended
+        ))
+        .hint(format!(
+            "no candidate could pass it; the end of its output:\n{}",
+            checked.tail
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Measures the same commit in both slots.
+///
+/// # Errors
+/// The commit does not build or run, the values cannot be judged, or the user wants to stop.
+pub fn calibrate(
+    bench: &mut Bench,
+    console: &mut Console,
+    session: &str,
+    commit: Oid,
+    params: &Params,
+    load: f64,
+) -> Result<CalibrationLine> {
+    console.phase("building for calibration");
+    build_incumbent(bench, SlotName::Zero, commit)?;
+    bench.slots.check_out(SlotName::One, commit)?;
+    bench.slots.seed_cargo_target()?;
+    build_incumbent(bench, SlotName::One, commit)?;
+
+    let seed = clock::fresh_seed();
+    let mut coins = Coins::new(seed);
+    let mut pairs = vec![warm_up(bench, console, &mut coins)?];
+    for done in 0..params.calibration_pairs {
+        console.phase("calibrating");
+        console.pairs(done, params.calibration_pairs);
+        pairs.push(aa_pair(bench, Phase::Calibrate, &mut coins)?);
+    }
+    let (primary, guards) = judged(&bench.pinned.config);
+    let run_wall_ms = median_wall_ms(&pairs);
+    let line = CalibrationLine {
+        kind: CalibrationTag::Calibration,
+        format: FORMAT_VERSION,
+        session: session.to_owned(),
+        timestamp: clock::now_ms(),
+        commit: commit.to_string(),
+        seed,
+        repeats: bench.repeats,
+        run_wall_ms,
+        primary: analyse(&primary, &pairs, params)?,
+        guards: guards
+            .iter()
+            .map(|(metric, _)| Ok((metric.name.clone(), analyse(metric, &pairs, params)?)))
+            .collect::<Result<BTreeMap<_, _>>>()?,
+        load,
+        pairs,
+    };
+    adopt(bench, &line);
+    Ok(line)
+}
+
+/// Sets repeats and deadline as a calibration found them.
+pub fn adopt(bench: &mut Bench, line: &CalibrationLine) {
+    bench.repeats = line.repeats;
+    let one_execution_s = line.run_wall_ms / 1e3 / f64::from(line.repeats);
+    let limit_s = bench.pinned.config.timeouts.benchmark_s;
+    bench.deadline = Duration::from_secs_f64(run_deadline_s(one_execution_s).min(limit_s));
+}
+
+/// The discarded first pair; it also says how often a short script must be repeated in one run.
+fn warm_up(bench: &mut Bench, console: &mut Console, coins: &mut Coins) -> Result<Pair> {
+    console.phase("warming up");
+    bench.repeats = 1;
+    bench.deadline = Duration::from_secs_f64(bench.pinned.config.timeouts.benchmark_s);
+    // The first may build and fill caches; the second shows how long a run takes.
+    aa_pair(bench, Phase::WarmUp, coins)?;
+    let pair = aa_pair(bench, Phase::WarmUp, coins)?;
+    let wall_s = median_wall_ms(std::slice::from_ref(&pair)) / 1e3;
+    bench.repeats = repeats_needed(wall_s.max(1e-6));
+    Ok(pair)
+}
+
+/// One pair of the same commit: `parent` is slot 0, `candidate` slot 1.
+fn aa_pair(bench: &mut Bench, phase: Phase, coins: &mut Coins) -> Result<Pair> {
+    let plan = PairPlan {
+        phase,
+        slot: 1,
+        candidate_first: coins.flip(),
+    };
+    match measure_pair(bench, plan)? {
+        Measured::Pair(pair) => Ok(pair),
+        Measured::CandidateFailed(reason, detail) => Err(Error::environment(format!(
+            "the benchmark of the unchanged code fails ({})",
+            reason.describe()
+        ))
+        .hint(format!(
+            "run it by hand: `bash autoresearch.sh`; what it said:\n{detail}"
+        ))),
+    }
+}
+
+fn median_wall_ms(pairs: &[Pair]) -> f64 {
+    let walls: Vec<f64> = pairs
+        .iter()
+        .flat_map(|pair| [&pair.parent, &pair.candidate])
+        .filter_map(|side| side.get(crate::flow::config_parts::DRIVER_WALL).copied())
+        .collect();
+    median(&walls)
+}
+
+fn analyse(metric: &Judged, pairs: &[Pair], params: &Params) -> Result<Calibration> {
+    let problem = || format!("cannot calibrate {}", metric.name);
+    let pairs = pairs
+        .iter()
+        .filter(|pair| pair.phase == Phase::Calibrate)
+        .map(|pair| {
+            let (slot0, slot1) = metric.values(pair)?;
+            Ok(AaPair {
+                slot0: metric.positive(slot0),
+                slot1: metric.positive(slot1),
+                slot0_first: !pair.candidate_first,
+            })
+        })
+        .collect::<std::result::Result<Vec<_>, crate::flow::decision::DecisionError>>()
+        .map_err(|error| Error::environment(problem()).because(error))?;
+    Calibration::from_pairs(&pairs, params)
+        .map_err(|error| Error::environment(problem()).because(error))
+}
+
+/// Measures a session's start against its head: the only source of a claim for the whole.
+///
+/// # Errors
+/// A commit does not build or run, or the user wants to stop.
+pub fn claim(
+    bench: &mut Bench,
+    console: &mut Console,
+    state: &SessionState,
+    start: Oid,
+    head: Oid,
+) -> Result<ClaimLine> {
+    let params = state.params();
+    let seed = clock::fresh_seed();
+    let pairs = end_to_end(bench, console, start, head, params.end_to_end_pairs, seed)?;
+    let (primary, _) = judged(&state.opened.config);
+    let fresh = gains(&primary, &pairs)?;
+    let steps: Vec<Estimate> = state
+        .kept
+        .iter()
+        .filter_map(|kept| kept.estimate)
+        .map(|gain| Estimate {
+            value: gain.log,
+            lo: gain.lo,
+            hi: gain.hi,
+            pairs: gain.pairs as usize,
+        })
+        .collect();
+    let outcome = EndToEnd::judge(&fresh, &steps, &params).map_err(|error| {
+        Error::environment("cannot judge the end-to-end measurement").because(error)
+    })?;
+    Ok(ClaimLine {
+        kind: ClaimTag::Claim,
+        format: FORMAT_VERSION,
+        session: state.opened.session.clone(),
+        timestamp: clock::now_ms(),
+        start: start.to_string(),
+        head: head.to_string(),
+        kept: u32::try_from(state.kept.len()).unwrap_or(u32::MAX),
+        estimate: primary.gain_record(&outcome.estimate),
+        wall: wall_gain(&primary, &pairs),
+        sum_of_steps_log: outcome.steps.value,
+        steps_do_not_add_up: outcome.disagrees,
+        seed,
+        pairs,
+    })
+}
+
+/// Wall time beside the metric, unless it is the metric.
+pub fn wall_gain(primary: &Judged, pairs: &[Pair]) -> Option<Gain> {
+    let wall = Judged {
+        name: crate::flow::config_parts::DRIVER_WALL.to_owned(),
+        direction: crate::flow::decision::Direction::Lower,
+        allow_zero: false,
+    };
+    if primary.name == wall.name {
+        return None;
+    }
+    let gains = gains(&wall, pairs).ok()?;
+    Some(wall.gain_record(&Estimate::from_pairs(&gains)))
+}
+
+/// Log gains of the pairs that count.
+///
+/// # Errors
+/// A value cannot be judged.
+pub fn gains(metric: &Judged, pairs: &[Pair]) -> Result<Vec<f64>> {
+    pairs
+        .iter()
+        .filter(|pair| pair.phase != Phase::WarmUp)
+        .map(|pair| metric.gain(pair))
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|error| Error::environment(format!("cannot judge {}", metric.name)).because(error))
+}
+
+/// Fresh pairs of two commits, random slots, swapped half way; warm-ups before each half.
+///
+/// # Errors
+/// A commit does not build or run, or the user wants to stop.
+pub fn end_to_end(
+    bench: &mut Bench,
+    console: &mut Console,
+    parent: Oid,
+    candidate: Oid,
+    count: usize,
+    seed: u64,
+) -> Result<Vec<Pair>> {
+    let mut coins = Coins::new(seed);
+    let first_slot = u8::from(coins.flip());
+    let mut pairs = Vec::new();
+    let mut prepared = None;
+    for index in 0..count {
+        let slot = if end_to_end_swapped(index, count) {
+            1 - first_slot
+        } else {
+            first_slot
+        };
+        if prepared != Some(slot) {
+            console.phase("building end to end");
+            build_incumbent(bench, SlotName::numbered(1 - slot), parent)?;
+            build_incumbent(bench, SlotName::numbered(slot), candidate)?;
+            pairs.push(end_to_end_pair(bench, Phase::WarmUp, slot, &mut coins)?);
+            prepared = Some(slot);
+        }
+        console.phase("measuring end to end");
+        console.pairs(index, count);
+        pairs.push(end_to_end_pair(bench, Phase::EndToEnd, slot, &mut coins)?);
+    }
+    Ok(pairs)
+}
+
+fn end_to_end_pair(bench: &mut Bench, phase: Phase, slot: u8, coins: &mut Coins) -> Result<Pair> {
+    let plan = PairPlan {
+        phase,
+        slot,
+        candidate_first: coins.flip(),
+    };
+    match measure_pair(bench, plan)? {
+        Measured::Pair(pair) => Ok(pair),
+        Measured::CandidateFailed(reason, detail) => Err(Error::environment(format!(
+            "the benchmark of a kept commit fails ({})",
+            reason.describe()
+        ))
+        .hint(detail)),
+    }
+}

@@ -1,0 +1,286 @@
+//! One session at work: propose, evaluate, record, again and again.
+
+use std::time::Instant;
+
+use git2::Oid;
+
+use super::bench::Bench;
+use super::calibrate;
+use super::judge::{Sides, judge};
+use super::open::Opened;
+use super::propose::{Draft, Proposers};
+use super::record::{Outcome, kept_message, ref_name, run_line};
+use crate::edge::console::Console;
+use crate::edge::interrupt::Interrupts;
+use crate::edge::slots::{Slots, repository_hash};
+use crate::edge::{clock, host};
+use crate::error::{Error, Result};
+use crate::flow::decision::{SlotBias, calibration_due};
+use crate::flow::entry::{Entry, Read};
+use crate::flow::proposal::Proposal;
+use crate::flow::record::{Durations, Line, Reason, RunLine, Status};
+use crate::flow::scope::Scope;
+use crate::flow::session::judged;
+
+/// A session with everything it needs.
+pub struct Engine {
+    /// The repository, its files and the ledger's past.
+    pub opened: Opened,
+    /// Slots and scripts.
+    pub bench: Bench,
+    /// The terminal.
+    pub console: Console,
+    scope: Scope,
+    /// Number of the next run.
+    next_run: u64,
+}
+
+/// Proposals in a row that came to nothing before the loop gives up (labloop's number).
+pub const FRUITLESS_MAX: u32 = 10;
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// As many iterations as asked for.
+    IterationsDone,
+    /// The proposers have nothing left.
+    NothingLeft,
+    /// [`FRUITLESS_MAX`] proposals in a row failed or changed nothing.
+    Fruitless,
+}
+
+impl Ending {
+    /// Words for the summary.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::IterationsDone => "all iterations are done",
+            Self::NothingLeft => "the proposers have no candidates left",
+            Self::Fruitless => "ten proposals in a row failed or changed nothing",
+        }
+    }
+}
+
+impl Engine {
+    /// Prepares slots and bench; nothing is measured yet.
+    ///
+    /// # Errors
+    /// The slots cannot be created.
+    pub fn new(opened: Opened, console: Console, interrupts: Interrupts) -> Result<Self> {
+        let slots = Slots::open(&opened.repo)?;
+        let start = commit_id(&opened.state.opened.start)?;
+        let (primary, guards) = judged(&opened.pinned.config);
+        let metrics = std::iter::once(primary).chain(guards.into_iter().map(|(metric, _)| metric)).collect();
+        let token = repository_hash(&opened.repo);
+        let mut bench = Bench::new(slots, opened.pinned.clone(), interrupts, start, metrics, token)?;
+        if let Some(line) = &opened.state.calibration {
+            calibrate::adopt(&mut bench, line);
+        }
+        let config = &opened.pinned.config;
+        let scope = Scope::new(&config.scope, &config.protected_globs());
+        let next_run = opened.past.next_run;
+        Ok(Self { opened, bench, console, scope, next_run })
+    }
+
+    /// Passes the baseline through the gate, opens the session in the ledger, and calibrates, as far
+    /// as each is due.
+    ///
+    /// # Errors
+    /// The unchanged code does not build, run or pass; the harness is biased between slots.
+    pub fn get_ready(&mut self) -> Result<()> {
+        if self.opened.is_new {
+            let start = commit_id(&self.opened.state.opened.start)?;
+            calibrate::baseline(&mut self.bench, &mut self.console, start)?;
+            let line = Line::Config(Box::new(self.opened.state.opened.clone()));
+            self.opened.ledger.append(&line)?;
+            self.opened.is_new = false;
+        }
+        self.calibrate_if_due()
+    }
+
+    fn calibrate_if_due(&mut self) -> Result<()> {
+        let state = &self.opened.state;
+        let setup_changed = state.calibration.is_none()
+            || state.opened.environment != host::environment()
+            || state.tried.last().is_some_and(|tried| tried.reason == Reason::NotExact);
+        let gap_s = clock::now_ms().saturating_sub(state.last_timestamp) as f64 / 1e3;
+        if !calibration_due(setup_changed, gap_s) {
+            return Ok(());
+        }
+        let head = commit_id(state.head())?;
+        let session = state.opened.session.clone();
+        let params = state.params();
+        let load = host::load1().unwrap_or(0.0);
+        let line =
+            calibrate::calibrate(&mut self.bench, &mut self.console, &session, head, &params, load)?;
+        match line.primary.slot_bias {
+            SlotBias::Refuse => {
+                return Err(Error::environment(format!(
+                    "the harness is biased: {} differs between two worktrees of the same commit",
+                    self.opened.state.opened.metric_name
+                ))
+                .hint("does the benchmark depend on its path, on files left by earlier runs, or on a port? see `autoresearch noise`"));
+            }
+            SlotBias::Warn => self.console.warn(
+                "the two worktrees may differ (one false alarm in ten is expected); slots are assigned by coin and swapped",
+            ),
+            SlotBias::None => {}
+        }
+        self.console.say(&super::noise_text::one_line(&self.opened.state.opened, &line));
+        self.opened.state.calibrated(&line).map_err(impossible)?;
+        self.opened.ledger.append(&Line::Calibration(Box::new(line)))
+    }
+
+    /// Runs up to `iterations` candidates.
+    ///
+    /// # Errors
+    /// The environment fails or the user wants to stop; everything judged so far is recorded.
+    pub fn iterate(&mut self, proposers: &mut Proposers, iterations: u32) -> Result<Ending> {
+        self.console.plan(iterations);
+        let mut fruitless = 0;
+        for iteration in 1..=iterations {
+            self.bench.interrupts.check()?;
+            self.console.iteration(iteration);
+            self.calibrate_if_due()?;
+            self.console.phase("proposing");
+            let started = Instant::now();
+            let Some(draft) = proposers.next(&self.opened, &mut self.bench)? else {
+                return Ok(Ending::NothingLeft);
+            };
+            let line = self.evaluate(draft, started)?;
+            proposers.note(&self.opened, &self.console);
+            fruitless = match line.reason {
+                Reason::ProposeFailed | Reason::NoChange | Reason::Repeat | Reason::NotApplicable => fruitless + 1,
+                _ => 0,
+            };
+            if fruitless >= FRUITLESS_MAX {
+                return Ok(Ending::Fruitless);
+            }
+        }
+        Ok(Ending::IterationsDone)
+    }
+
+    /// Judges one proposal and records it.
+    ///
+    /// # Errors
+    /// The environment fails or the user wants to stop; the candidate is then not recorded and its
+    /// number is used again.
+    pub fn evaluate(&mut self, draft: Draft, started: Instant) -> Result<RunLine> {
+        self.bench.take_spent();
+        let propose_s = started.elapsed().as_secs_f64();
+        let run = self.next_run;
+        let seed = clock::fresh_seed();
+        let mut outcome = self.outcome_of(&draft, run, seed)?;
+        outcome.seed = seed;
+        if outcome.status() == Status::Keep {
+            self.name_kept_commit(run, &draft.proposal, &mut outcome)?;
+        }
+        let spent = self.bench.take_spent();
+        let durations = Durations {
+            propose_s,
+            build_s: spent.build_s,
+            measure_s: spent.measure_s,
+            gate_s: spent.gate_s,
+            total_s: started.elapsed().as_secs_f64(),
+        };
+        let load = host::load1().unwrap_or(0.0);
+        let line = run_line(&self.opened.state, run, &draft.proposal, outcome, durations, load);
+        self.record(line)
+    }
+
+    /// What becomes of a draft.
+    fn outcome_of(&mut self, draft: &Draft, run: u64, seed: u64) -> Result<Outcome> {
+        let parent = commit_id(self.opened.state.head())?;
+        let tree = match &draft.tree {
+            Ok(tree) => *tree,
+            Err((reason, detail)) => return Ok(Outcome::unmeasured(*reason, detail.clone())),
+        };
+        if tree == self.opened.repo.tree_id(parent)? {
+            return Ok(Outcome::unmeasured(Reason::NoChange, "the proposal changes nothing"));
+        }
+        let candidate = self.opened.repo.commit(parent, tree, &draft.proposal.description)?;
+        let reference = ref_name(&self.opened.state.opened.session, run);
+        self.opened.repo.set_ref(&reference, candidate, "autoresearch: candidate")?;
+        let with_commit = |mut outcome: Outcome| {
+            outcome.candidate = Some(candidate);
+            outcome.tree = Some(tree);
+            outcome
+        };
+        if let Some(earlier) = self.opened.state.trees.get(&tree.to_string()) {
+            let detail = format!("run {earlier} judged the same tree; its verdict stands");
+            return Ok(with_commit(Outcome::unmeasured(Reason::Repeat, detail)));
+        }
+        let violations = self.scope.violations(&self.opened.repo.changes(parent, candidate)?);
+        if !violations.is_empty() {
+            let detail = violations.join("; ");
+            return Ok(with_commit(Outcome::unmeasured(Reason::Drift, detail)));
+        }
+        let setup = self
+            .opened
+            .state
+            .trial_setup()
+            .ok_or_else(|| Error::environment("the session has no calibration"))?;
+        let sides = Sides { parent, candidate };
+        let (result, gate) = judge(&mut self.bench, &mut self.console, sides, setup, seed)?;
+        let mut outcome = Outcome::unmeasured(result.reason, "");
+        outcome.result = result;
+        outcome.gate = gate;
+        Ok(with_commit(outcome))
+    }
+
+    /// Gives the kept commit its final message; its ref follows.
+    fn name_kept_commit(&self, run: u64, proposal: &Proposal, outcome: &mut Outcome) -> Result<()> {
+        let Some(candidate) = outcome.candidate else { return Ok(()) };
+        let message = kept_message(&self.opened.state, run, proposal, outcome);
+        let commit = self.opened.repo.reword(candidate, &message)?;
+        outcome.candidate = Some(commit);
+        Ok(())
+    }
+
+    /// Makes the line durable, then moves ref and branch: a kill in between is healed from the line.
+    fn record(&mut self, line: RunLine) -> Result<RunLine> {
+        let old_head = commit_id(self.opened.state.head())?;
+        self.opened.ledger.append(&Line::Run(Box::new(line.clone())))?;
+        self.next_run += 1;
+        let entry = Entry::from(Box::new(line.clone()));
+        self.opened.past.apply(&Read::Run(Box::new(entry))).map_err(impossible)?;
+        self.opened.state.ran(&line).map_err(impossible)?;
+        let kept = line.status == Status::Keep;
+        if let (true, Some(candidate), Some(reference)) = (kept, &line.candidate, &line.reference) {
+            let new_head = commit_id(candidate)?;
+            let log = format!("autoresearch: keep run {}", line.run);
+            self.opened.repo.set_ref(reference, new_head, &log)?;
+            self.opened.repo.advance_branch(&self.opened.state.opened.branch, old_head, new_head, &log)?;
+        }
+        self.console.verdict(line.run, kept, &super::verdict_text::one_line(&line));
+        Ok(line)
+    }
+
+    /// Measures start against head, when something was kept since the last such measurement.
+    ///
+    /// # Errors
+    /// A commit does not build or run, or the user wants to stop.
+    pub fn claim_if_due(&mut self) -> Result<()> {
+        let state = &self.opened.state;
+        let is_measured = state.claim.as_ref().is_some_and(|claim| claim.head == state.head());
+        if state.kept.is_empty() || is_measured {
+            return Ok(());
+        }
+        let (start, head) = (commit_id(&state.opened.start)?, commit_id(state.head())?);
+        let line = calibrate::claim(&mut self.bench, &mut self.console, state, start, head)?;
+        self.opened.ledger.append(&Line::Claim(Box::new(line.clone())))?;
+        self.opened.state.claim = Some(line);
+        Ok(())
+    }
+}
+
+/// A commit id from the ledger.
+///
+/// # Errors
+/// It is none.
+pub fn commit_id(text: &str) -> Result<Oid> {
+    Oid::from_str(text).map_err(|error| Error::usage(format!("{text:?} is no commit id")).because(error))
+}
+
+fn impossible(error: crate::flow::decision::DecisionError) -> Error {
+    Error::environment("a measured value cannot be judged").because(error)
+}

@@ -1,0 +1,258 @@
+//! Judging one candidate: takes the needs of a [`Trial`] to the bench and the answers back.
+
+use git2::Oid;
+
+use super::bench::{Bench, Checked, Run};
+use super::project::CHECKS_FILE;
+use crate::edge::console::Console;
+use crate::edge::slots::{SlotName, artifact_hash};
+use crate::error::{Error, Result};
+use crate::flow::decision::{PairOutcome, PairPolicy};
+use crate::flow::record::{GateOutcome, GateResult, Pair, Phase, Reason};
+use crate::flow::trial::{GateVerdict, Need, PairPlan, Trial, TrialResult, TrialSetup};
+
+/// The two commits of a judgement.
+#[derive(Debug, Clone, Copy)]
+pub struct Sides {
+    /// The incumbent.
+    pub parent: Oid,
+    /// The candidate.
+    pub candidate: Oid,
+}
+
+/// One measured pair, or what kept it from being measured.
+#[derive(Debug)]
+pub enum Measured {
+    /// Both runs gave every metric.
+    Pair(Pair),
+    /// The candidate failed twice.
+    CandidateFailed(Reason, String),
+}
+
+/// Judges a candidate to the end.
+///
+/// # Errors
+/// The environment fails (the incumbent does not build or run), or the user wants to stop.
+pub fn judge(
+    bench: &mut Bench,
+    console: &mut Console,
+    sides: Sides,
+    setup: TrialSetup,
+    seed: u64,
+) -> Result<(TrialResult, GateResult)> {
+    let mut trial = Trial::new(setup, seed);
+    let mut gate = no_gate();
+    console.phase("building");
+    prepare_both(bench, &mut trial, sides)?;
+    if trial.is_open() && same_artifacts(bench)? {
+        trial.end(Reason::NoChange, "what is built is the same to the byte");
+    }
+    let limit_s = bench
+        .pinned
+        .config
+        .timeouts
+        .candidate_s
+        .unwrap_or(f64::INFINITY);
+    loop {
+        bench.interrupts.check()?;
+        match trial.next() {
+            Need::Done => return Ok((trial.finish(), gate)),
+            Need::SwapSlots => {
+                console.phase("building in swapped slots");
+                trial.swapped();
+                prepare_both(bench, &mut trial, sides)?;
+            }
+            Need::Gate => {
+                console.phase("checking");
+                gate = run_gate(bench, console, &mut trial, sides)?;
+            }
+            Need::Pair(plan) => {
+                let (done, most) = trial.progress();
+                console.phase(phase_name(plan.phase));
+                console.pairs(done, most);
+                match measure_pair(bench, plan)? {
+                    Measured::Pair(pair) => trial.pair(pair).map_err(impossible)?,
+                    Measured::CandidateFailed(reason, detail) => trial.end(reason, detail),
+                }
+                if plan.phase == Phase::Screen && bench.spent.measure_s > limit_s && trial.is_open()
+                {
+                    trial.end(
+                        Reason::Inconclusive,
+                        format!("after {limit_s} s of benchmark time, the limit"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn impossible(error: crate::flow::decision::DecisionError) -> Error {
+    Error::environment("a measured value cannot be judged").because(error)
+}
+
+/// The gate's part of a record when it did not run.
+pub fn no_gate() -> GateResult {
+    GateResult {
+        outcome: GateOutcome::NotRun,
+        duration_s: 0.0,
+        output_tail: String::new(),
+    }
+}
+
+fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::WarmUp => "warming up",
+        Phase::Calibrate => "calibrating",
+        Phase::Screen => "screening",
+        Phase::Confirm => "confirming",
+        Phase::Guard => "measuring guards",
+        Phase::EndToEnd => "measuring end to end",
+    }
+}
+
+/// Builds the parent in one slot and the candidate in the other.
+fn prepare_both(bench: &mut Bench, trial: &mut Trial, sides: Sides) -> Result<()> {
+    let candidate_slot = trial.slot();
+    build_incumbent(bench, SlotName::numbered(1 - candidate_slot), sides.parent)?;
+    let built = bench.prepare(SlotName::numbered(candidate_slot), sides.candidate)?;
+    if !built.passed {
+        trial.end(
+            Reason::BuildFailed,
+            format!("the build {}\n{}", built.ended, built.tail),
+        );
+    }
+    Ok(())
+}
+
+/// Builds a commit that is known to be good.
+///
+/// # Errors
+/// It does not build: the environment is at fault.
+pub fn build_incumbent(bench: &mut Bench, slot: SlotName, commit: Oid) -> Result<()> {
+    let built = bench.prepare(slot, commit)?;
+    if built.passed {
+        return Ok(());
+    }
+    Err(Error::environment(format!(
+        "the unchanged code does not build: the command {}",
+        built.ended
+    ))
+    .hint(format!("the end of its output:\n{}", built.tail)))
+}
+
+/// Whether the config names artefacts and they are the same in both slots.
+fn same_artifacts(bench: &Bench) -> Result<bool> {
+    let globs = &bench.pinned.config.artifacts;
+    if globs.is_empty() {
+        return Ok(false);
+    }
+    let hash = |slot| artifact_hash(&bench.slots.path(slot), globs);
+    let (zero, one) = (hash(SlotName::Zero)?, hash(SlotName::One)?);
+    Ok(zero.is_some() && zero == one)
+}
+
+/// Runs both sides back to back. A failed run throws the whole pair away; who fails how often
+/// decides what follows.
+///
+/// # Errors
+/// The parent fails repeatedly, or the user wants to stop.
+pub fn measure_pair(bench: &mut Bench, plan: PairPlan) -> Result<Measured> {
+    let _machine = bench.machine_lock()?;
+    let mut policy = PairPolicy::new();
+    let candidate_slot = SlotName::numbered(plan.slot);
+    let parent_slot = SlotName::numbered(1 - plan.slot);
+    loop {
+        bench.interrupts.check()?;
+        let (parent, candidate) = if plan.candidate_first {
+            let candidate = bench.run(candidate_slot)?;
+            (bench.run(parent_slot)?, candidate)
+        } else {
+            let parent = bench.run(parent_slot)?;
+            (parent, bench.run(candidate_slot)?)
+        };
+        let ok = |run: &Run| matches!(run, Run::Measured(_));
+        match (
+            policy.on_attempt(ok(&parent), ok(&candidate)),
+            parent,
+            candidate,
+        ) {
+            (PairOutcome::Accept, Run::Measured(parent), Run::Measured(candidate)) => {
+                let PairPlan {
+                    phase,
+                    slot,
+                    candidate_first,
+                } = plan;
+                return Ok(Measured::Pair(Pair {
+                    phase,
+                    slot,
+                    candidate_first,
+                    parent,
+                    candidate,
+                }));
+            }
+            (PairOutcome::CandidateCrash, _, Run::Failed(reason, detail)) => {
+                return Ok(Measured::CandidateFailed(reason, detail));
+            }
+            (PairOutcome::EnvironmentPause, Run::Failed(reason, detail), _) => {
+                return Err(unchanged_code_fails(reason, &detail));
+            }
+            (PairOutcome::Redo, ..) => {}
+            (
+                PairOutcome::Accept | PairOutcome::CandidateCrash | PairOutcome::EnvironmentPause,
+                ..,
+            ) => {
+                unreachable!("the policy speaks of runs that went the other way")
+            }
+        }
+    }
+}
+
+fn unchanged_code_fails(reason: Reason, detail: &str) -> Error {
+    Error::environment(format!(
+        "the benchmark of the unchanged code fails ({})",
+        reason.describe()
+    ))
+    .hint(format!(
+        "run it by hand: `bash autoresearch.sh`; what it said:\n{detail}"
+    ))
+}
+
+/// Runs the gate on the candidate and, when it fails, once on the incumbent.
+fn run_gate(
+    bench: &mut Bench,
+    console: &mut Console,
+    trial: &mut Trial,
+    sides: Sides,
+) -> Result<GateResult> {
+    let candidate_slot = SlotName::numbered(trial.slot());
+    let parent_slot = SlotName::numbered(1 - trial.slot());
+    let Some(checked) = bench.gate(candidate_slot, sides.parent, sides.candidate)? else {
+        trial.gate(GateVerdict::Pass);
+        return Ok(no_gate());
+    };
+    if checked.passed {
+        trial.gate(GateVerdict::Pass);
+        return Ok(gate_result(GateOutcome::Pass, checked));
+    }
+    console.say(&format!(
+        "{CHECKS_FILE} {}; running it on the incumbent",
+        checked.ended
+    ));
+    let again = bench.gate(parent_slot, sides.parent, sides.parent)?;
+    let flaky = again.is_some_and(|again| !again.passed);
+    let (verdict, outcome) = if flaky {
+        (GateVerdict::Flaky, GateOutcome::Flaky)
+    } else {
+        (GateVerdict::Fail, GateOutcome::Fail)
+    };
+    trial.gate(verdict);
+    Ok(gate_result(outcome, checked))
+}
+
+fn gate_result(outcome: GateOutcome, checked: Checked) -> GateResult {
+    GateResult {
+        outcome,
+        duration_s: checked.duration_s,
+        output_tail: checked.tail,
+    }
+}

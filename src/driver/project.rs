@@ -1,0 +1,189 @@
+//! Finding a project's files, and pinning those that judge as a commit has them.
+
+use std::path::{Path, PathBuf};
+
+use git2::Oid;
+use sha2::{Digest, Sha256};
+
+use crate::edge::repo::Repo;
+use crate::error::{Context, Error, Result};
+use crate::flow::config::{CONFIG_FILE, Config};
+use crate::flow::record::LEDGER_FILE;
+
+/// The benchmark script.
+pub const SCRIPT_FILE: &str = "autoresearch.sh";
+/// The correctness gate.
+pub const CHECKS_FILE: &str = "autoresearch.checks.sh";
+/// The backlog.
+pub const IDEAS_FILE: &str = "ideas.md";
+
+/// Where a project's files are in the user's checkout.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Root of the checkout.
+    pub checkout: PathBuf,
+    /// The config file, relative to the checkout.
+    pub config_path: PathBuf,
+}
+
+/// What judges, as one commit has it. A candidate cannot change it: these paths are protected, and
+/// the scripts are written anew before every run.
+#[derive(Debug, Clone)]
+pub struct Pinned {
+    /// The config.
+    pub config: Config,
+    /// The directory of scripts, ledger and ideas, relative to the checkout.
+    pub work: PathBuf,
+    /// Content of `autoresearch.sh`.
+    pub script: Vec<u8>,
+    /// Content of `autoresearch.checks.sh`, when there is one.
+    pub checks: Option<Vec<u8>>,
+    /// SHA-256 over all of it.
+    pub fingerprint: String,
+}
+
+impl Project {
+    /// Looks for the config in `from` and its parents up to the root of the checkout.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find(repo: &Repo, from: &Path) -> Result<Self> {
+        let checkout = repo
+            .workdir()
+            .canonicalize()
+            .context(|| format!("cannot find {}", repo.workdir().display()))?;
+        let from = from
+            .canonicalize()
+            .context(|| format!("cannot find {}", from.display()))?;
+        let found = from
+            .ancestors()
+            .take_while(|directory| directory.starts_with(&checkout))
+            .find(|directory| directory.join(CONFIG_FILE).is_file());
+        let Some(directory) = found else {
+            return Err(Error::usage(format!(
+                "no {CONFIG_FILE} in {} or above it",
+                from.display()
+            ))
+            .hint("`autoresearch init` writes one, with the scripts it needs"));
+        };
+        let relative = directory.strip_prefix(&checkout).unwrap_or(Path::new(""));
+        let config_path = relative.join(CONFIG_FILE);
+        Ok(Self {
+            checkout,
+            config_path,
+        })
+    }
+
+    /// The config as it is in the checkout now, for commands that only read.
+    ///
+    /// # Errors
+    /// It cannot be read or is not valid.
+    pub fn config_now(&self) -> Result<Config> {
+        let path = self.checkout.join(&self.config_path);
+        let text =
+            std::fs::read_to_string(&path).context(|| format!("cannot read {}", path.display()))?;
+        Config::parse(&text, &self.config_path.display().to_string())
+    }
+
+    /// The directory of scripts, ledger and ideas, relative to the checkout.
+    pub fn work(&self, config: &Config) -> PathBuf {
+        let parent = self.config_path.parent().unwrap_or(Path::new(""));
+        match &config.working_dir {
+            Some(directory) => parent.join(directory).components().collect(),
+            None => parent.to_path_buf(),
+        }
+    }
+
+    /// The ledger's path.
+    pub fn ledger(&self, config: &Config) -> PathBuf {
+        self.checkout.join(self.work(config)).join(LEDGER_FILE)
+    }
+
+    /// The backlog's path.
+    pub fn ideas(&self, config: &Config) -> PathBuf {
+        self.checkout.join(self.work(config)).join(IDEAS_FILE)
+    }
+
+    /// Reads config and scripts at a commit, and makes sure that the checkout does not have other
+    /// ones: who edits the config and forgets to commit must not wonder.
+    ///
+    /// # Errors
+    /// A file is missing, invalid, or differs from the checkout's.
+    pub fn pin(&self, repo: &Repo, commit: Oid) -> Result<Pinned> {
+        let config_text = self
+            .committed(repo, commit, &self.config_path)?
+            .ok_or_else(|| {
+                Error::usage(format!(
+                    "{} is not in commit {commit:.10}",
+                    self.config_path.display()
+                ))
+                .hint(format!(
+                    "commit it: `git add {} && git commit`",
+                    self.config_path.display()
+                ))
+            })?;
+        let config = Config::parse(
+            &String::from_utf8_lossy(&config_text),
+            &self.config_path.display().to_string(),
+        )?;
+        let work = self.work(&config);
+        let script_path = work.join(SCRIPT_FILE);
+        let script = read(&script_path)?.ok_or_else(|| {
+            Error::usage(format!(
+                "{} is not in commit {commit:.10}",
+                script_path.display()
+            ))
+            .hint("`autoresearch init` writes one; commit it")
+        })?;
+        let checks = read(&work.join(CHECKS_FILE))?;
+        let mut hasher = Sha256::new();
+        for part in [&config_text[..], &script, checks.as_deref().unwrap_or(b"-")] {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        let fingerprint = hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Ok(Pinned {
+            config,
+            work,
+            script,
+            checks,
+            fingerprint,
+        })
+    }
+
+    /// A file at the commit; an error when the checkout's differs.
+    fn committed(&self, repo: &Repo, commit: Oid, path: &Path) -> Result<Option<Vec<u8>>> {
+        let committed = repo.file_at(commit, path)?;
+        let current = std::fs::read(self.checkout.join(path)).ok();
+        let same = match (&committed, &current) {
+            (Some(committed), Some(current)) => is_same_text(committed, current),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if same {
+            return Ok(committed);
+        }
+        let name = path.display();
+        let problem = match (&committed, &current) {
+            (None, _) => format!("{name} is not committed"),
+            (Some(_), None) => {
+                format!("{name} is in commit {commit:.10} and missing in the checkout")
+            }
+            (Some(_), Some(_)) => format!("{name} has uncommitted changes"),
+        };
+        Err(Error::usage(problem).hint(format!(
+            "a session runs it as committed: `git add {name} && git commit`, or restore it"
+        )))
+    }
+}
+
+/// Equal but for line ends, which `core.autocrlf` changes on checkout.
+fn is_same_text(a: &[u8], b: &[u8]) -> bool {
+    let without_cr =
+        |text: &[u8]| -> Vec<u8> { text.iter().copied().filter(|&byte| byte != b'\r').collect() };
+    a == b || without_cr(a) == without_cr(b)
+}

@@ -1,0 +1,296 @@
+//! A session is a fold over its ledger lines: there is no other state file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::config::Config;
+use super::config_parts::DRIVER_WALL;
+use super::decision::{Calibration, DecisionError, NoiseHistory, Params};
+use super::entry::Read;
+use super::measure::Judged;
+use super::proposal::Tried;
+use super::record::{CalibrationLine, ClaimLine, ConfigLine, Gain, Phase, RunLine, Status};
+use super::trial::TrialSetup;
+use super::trial_guards::{GuardSetup, guard_setup};
+
+/// One kept commit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The run that kept it.
+    pub run: u64,
+    /// Full id.
+    pub commit: String,
+    /// Its estimate.
+    pub estimate: Option<Gain>,
+    /// Subject line.
+    pub description: String,
+}
+
+/// Everything known of the last session of a ledger.
+#[derive(Debug, Clone)]
+pub struct SessionState {
+    /// The line that opened it.
+    pub opened: ConfigLine,
+    /// Its index in the file.
+    pub segment: u32,
+    /// The latest calibration.
+    pub calibration: Option<CalibrationLine>,
+    /// The candidates judged, in order.
+    pub tried: Vec<Tried>,
+    /// Verdict of each tree judged.
+    pub trees: BTreeMap<String, u64>,
+    /// Kept commits, oldest first.
+    pub kept: Vec<Kept>,
+    /// The latest end-to-end measurement.
+    pub claim: Option<ClaimLine>,
+    /// When the last line was written, milliseconds since 1970.
+    pub last_timestamp: u64,
+    /// Primary metric of each run that has one, with its status.
+    pub metrics: Vec<(f64, Status)>,
+    /// Candidates that reached the screening: the tests that can be false keeps.
+    pub tests: u32,
+    noise: Noise,
+}
+
+/// The noise histories of a session.
+#[derive(Debug, Clone, Default)]
+struct Noise {
+    primary: Option<NoiseHistory>,
+    guards: BTreeMap<String, NoiseHistory>,
+}
+
+/// A ledger's past as far as a new run needs it.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// The last session, when there is one.
+    pub session: Option<SessionState>,
+    /// Number of the next run.
+    pub next_run: u64,
+    /// Segment index that a new session gets.
+    pub next_segment: u32,
+    /// Branches that earlier sessions used.
+    pub branches: BTreeSet<String>,
+}
+
+impl Past {
+    /// The state before the first line.
+    pub fn new() -> Self {
+        Self {
+            next_run: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the next thing read from the ledger.
+    ///
+    /// # Errors
+    /// A recorded pair or calibration holds impossible values.
+    pub fn apply(&mut self, read: &Read) -> Result<(), DecisionError> {
+        match read {
+            Read::Segment(segment) => {
+                self.next_segment = segment.index + 1;
+                // Runs of other programs are read and counted, and never continued.
+                self.session = segment.session.as_ref().map(|opened| {
+                    self.branches.insert(opened.branch.clone());
+                    SessionState::new((**opened).clone(), segment.index)
+                });
+                Ok(())
+            }
+            Read::Calibration(line) => self.in_session(|session| session.calibrated(line)),
+            Read::Run(entry) => {
+                self.next_run = entry.run + 1;
+                match entry.line() {
+                    Some(line) => self.in_session(|session| session.ran(line)),
+                    None => Ok(()),
+                }
+            }
+            Read::Claim(line) => self.in_session(|session| {
+                session.claim = Some((**line).clone());
+                session.last_timestamp = line.timestamp;
+                Ok(())
+            }),
+            Read::Skipped | Read::Newer { .. } => Ok(()),
+        }
+    }
+
+    fn in_session(
+        &mut self,
+        apply: impl FnOnce(&mut SessionState) -> Result<(), DecisionError>,
+    ) -> Result<(), DecisionError> {
+        match &mut self.session {
+            Some(session) => apply(session),
+            // The reader has refused such a file already.
+            None => Ok(()),
+        }
+    }
+}
+
+impl SessionState {
+    /// A session without runs.
+    pub fn new(opened: ConfigLine, segment: u32) -> Self {
+        Self {
+            segment,
+            calibration: None,
+            tried: Vec::new(),
+            trees: BTreeMap::new(),
+            kept: Vec::new(),
+            claim: None,
+            last_timestamp: opened.timestamp,
+            metrics: Vec::new(),
+            tests: 0,
+            noise: Noise::default(),
+            opened,
+        }
+    }
+
+    /// The commit that the next candidate is judged against.
+    pub fn head(&self) -> &str {
+        self.kept
+            .last()
+            .map_or(self.opened.start.as_str(), |kept| kept.commit.as_str())
+    }
+
+    /// The commit before the last kept one: where the branch is when a kill came between the record
+    /// and the move.
+    pub fn previous_head(&self) -> &str {
+        match self.kept.len() {
+            0 | 1 => &self.opened.start,
+            n => &self.kept[n - 2].commit,
+        }
+    }
+
+    /// The rule's parameters.
+    pub fn params(&self) -> Params {
+        self.opened.config.params()
+    }
+
+    /// Takes a calibration: the noise histories start anew.
+    ///
+    /// # Errors
+    /// It holds impossible values.
+    pub fn calibrated(&mut self, line: &CalibrationLine) -> Result<(), DecisionError> {
+        let params = self.params();
+        let history =
+            |calibration: &Calibration| NoiseHistory::from_calibration(&calibration.d, &params);
+        self.noise.primary = Some(history(&line.primary)?);
+        self.noise.guards = line
+            .guards
+            .iter()
+            .map(|(name, calibration)| Ok((name.clone(), history(calibration)?)))
+            .collect::<Result<_, DecisionError>>()?;
+        self.last_timestamp = line.timestamp;
+        self.calibration = Some(line.clone());
+        Ok(())
+    }
+
+    /// Takes a judged candidate.
+    ///
+    /// # Errors
+    /// Its pairs hold impossible values.
+    pub fn ran(&mut self, line: &RunLine) -> Result<(), DecisionError> {
+        self.absorb_noise(line)?;
+        self.tests += u32::from(line.pairs.iter().any(|pair| pair.phase == Phase::Screen));
+        if line.metric > 0.0 {
+            self.metrics
+                .push((line.metric, line.status));
+        }
+        if let Some(tree) = &line.tree {
+            self.trees.entry(tree.clone()).or_insert(line.run);
+        }
+        if let (Status::Keep, Some(commit)) = (line.status, &line.candidate) {
+            self.kept.push(Kept {
+                run: line.run,
+                commit: commit.clone(),
+                estimate: line.estimate,
+                description: line.description.clone(),
+            });
+        }
+        self.tried.push(Tried {
+            run: line.run,
+            description: line.description.clone(),
+            origin: line.origin.clone(),
+            reason: line.reason,
+            detail: line.detail.clone(),
+            estimate: line.estimate,
+        });
+        self.last_timestamp = line.timestamp;
+        Ok(())
+    }
+
+    /// The residuals of a screening are further samples of the noise. Exact metrics have none.
+    fn absorb_noise(&mut self, line: &RunLine) -> Result<(), DecisionError> {
+        let params = self.params();
+        let screened = || line.pairs.iter().filter(|pair| pair.phase == Phase::Screen);
+        let (primary, guards) = judged(&self.opened.config);
+        if let Some(history) = &mut self.noise.primary {
+            let gains = screened()
+                .map(|pair| primary.gain(pair))
+                .collect::<Result<Vec<_>, _>>()?;
+            history.absorb(&gains, &params);
+        }
+        for (metric, _) in &guards {
+            if let Some(history) = self.noise.guards.get_mut(&metric.name) {
+                let gains = screened()
+                    .map(|pair| metric.gain(pair))
+                    .collect::<Result<Vec<_>, _>>()?;
+                history.absorb(&gains, &params);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the next candidate is judged by; `None` before a calibration.
+    pub fn trial_setup(&self) -> Option<TrialSetup> {
+        let calibration = self.calibration.as_ref()?;
+        let params = self.params();
+        let (primary, guards) = judged(&self.opened.config);
+        let scale = self.noise.primary.as_ref()?.s0(&params);
+        let guards: Vec<GuardSetup> = guards
+            .into_iter()
+            .filter_map(|(metric, tolerance)| {
+                let own = calibration.guards.get(&metric.name)?;
+                let scale = self.noise.guards.get(&metric.name)?.s0(&params);
+                Some(guard_setup(metric, tolerance, own, scale))
+            })
+            .collect();
+        Some(TrialSetup {
+            params,
+            primary,
+            exact: calibration.primary.exact,
+            scale,
+            guards,
+        })
+    }
+}
+
+/// The primary metric and the guards with their tolerances. Wall time is a guard of its own whenever
+/// it is not named already: a metric may not be bought with a slower process.
+pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
+    let primary = Judged {
+        name: config.metric.name.clone(),
+        direction: config.metric.direction,
+        allow_zero: config.metric.allow_zero,
+    };
+    let mut guards: Vec<(Judged, Option<f64>)> = config
+        .guards
+        .iter()
+        .map(|guard| {
+            let metric = Judged {
+                name: guard.name.clone(),
+                direction: guard.direction,
+                allow_zero: guard.allow_zero,
+            };
+            (metric, guard.tolerance_percent)
+        })
+        .collect();
+    let is_named =
+        primary.name == DRIVER_WALL || guards.iter().any(|(guard, _)| guard.name == DRIVER_WALL);
+    if !is_named {
+        let wall = Judged {
+            name: DRIVER_WALL.to_owned(),
+            direction: super::decision::Direction::Lower,
+            allow_zero: false,
+        };
+        guards.push((wall, None));
+    }
+    (primary, guards)
+}

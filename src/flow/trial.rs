@@ -1,0 +1,491 @@
+//! The judgement of one candidate, as a state machine without I/O.
+//!
+//! [`Trial::next`] says what is needed; [`Trial::pair`], [`Trial::swapped`] and [`Trial::gate`] take
+//! the answers. A verdict is a function of the recorded pairs and of nothing else, so [`replay`]
+//! recomputes it from the ledger.
+//!
+//! ```text
+//! warm-up -> screen -+-> drop
+//!                    +-> swap slots -> warm-up -> confirm -+-> drop
+//!                                                          +-> guards -+-> drop
+//!                                                                      +-> gate -> keep | drop
+//! ```
+
+use std::collections::BTreeMap;
+
+use super::coins::Coins;
+use super::decision::exact::{ExactRule, ExactStep, ExactVerdict};
+use super::decision::{
+    ConfirmVerdict, Confirmation, DecisionError, DropReason, Estimate, Params, Screen, ScreenStep,
+    confirmation_pairs,
+};
+use super::measure::{Judged, percent_better};
+use super::record::{Gain, GuardResult, Pair, Phase, Reason};
+use super::trial_guards::{GuardPanel, GuardSetup};
+
+/// What a trial judges by.
+#[derive(Debug, Clone)]
+pub struct TrialSetup {
+    /// The rule's parameters.
+    pub params: Params,
+    /// The primary metric.
+    pub primary: Judged,
+    /// How it is judged when it is exact.
+    pub exact: Option<ExactRule>,
+    /// Noise scale of the primary metric, log units.
+    pub scale: f64,
+    /// The guards.
+    pub guards: Vec<GuardSetup>,
+}
+
+/// What the trial needs next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Need {
+    /// One run of each side.
+    Pair(PairPlan),
+    /// The sides exchange slots: clean checkout and build of both.
+    SwapSlots,
+    /// A run of the correctness gate on the candidate.
+    Gate,
+    /// Nothing: the verdict is there.
+    Done,
+}
+
+/// One pair to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairPlan {
+    /// What it is for.
+    pub phase: Phase,
+    /// Slot of the candidate.
+    pub slot: u8,
+    /// Whether the candidate runs first: a coin.
+    pub candidate_first: bool,
+}
+
+/// How the gate went, as the trial needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateVerdict {
+    /// Passed, or there is no gate.
+    Pass,
+    /// The candidate breaks it.
+    Fail,
+    /// It fails without the candidate too.
+    Flaky,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    WarmUp(Stage),
+    Screen,
+    Swap,
+    Confirm,
+    Guards,
+    Gate,
+    Done,
+}
+
+/// What a warm-up pair precedes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Screen,
+    Confirm,
+}
+
+/// One candidate's judgement.
+#[derive(Debug)]
+pub struct Trial {
+    setup: TrialSetup,
+    coins: Coins,
+    slot: u8,
+    state: State,
+    screen: Screen,
+    guards: GuardPanel,
+    screened: Vec<f64>,
+    confirmed: Vec<f64>,
+    /// Values of the candidate and the parent in the first pair of an exact metric.
+    first_exact: Option<(f64, f64)>,
+    pairs: Vec<Pair>,
+    verdict: Option<(Reason, String)>,
+    estimate: Option<Gain>,
+}
+
+impl Trial {
+    /// A trial at its start; the seed decides the slot and every order.
+    pub fn new(setup: TrialSetup, seed: u64) -> Self {
+        let mut coins = Coins::new(seed);
+        let slot = u8::from(coins.flip());
+        Self {
+            coins,
+            slot,
+            state: if setup.exact.is_some() {
+                State::Screen
+            } else {
+                State::WarmUp(Stage::Screen)
+            },
+            screen: Screen::new(&setup.params, setup.scale),
+            guards: GuardPanel::new(&setup.guards, &setup.params),
+            screened: Vec::new(),
+            confirmed: Vec::new(),
+            first_exact: None,
+            pairs: Vec::new(),
+            verdict: None,
+            estimate: None,
+            setup,
+        }
+    }
+
+    /// The candidate's slot as of now.
+    pub fn slot(&self) -> u8 {
+        self.slot
+    }
+
+    /// Whether there is no verdict yet.
+    pub fn is_open(&self) -> bool {
+        self.state != State::Done
+    }
+
+    /// What is needed next. A pair's order is a new coin at every call, so call once a pair.
+    pub fn next(&mut self) -> Need {
+        let phase = match self.state {
+            State::WarmUp(_) => Phase::WarmUp,
+            State::Screen => Phase::Screen,
+            State::Confirm => Phase::Confirm,
+            State::Guards => Phase::Guard,
+            State::Swap => return Need::SwapSlots,
+            State::Gate => return Need::Gate,
+            State::Done => return Need::Done,
+        };
+        Need::Pair(PairPlan {
+            phase,
+            slot: self.slot,
+            candidate_first: self.coins.flip(),
+        })
+    }
+
+    /// Pairs counted towards the current phase, and the most it can take.
+    pub fn progress(&self) -> (usize, usize) {
+        match self.state {
+            State::WarmUp(Stage::Screen) | State::Screen if self.setup.exact.is_none() => {
+                (self.screened.len(), self.setup.params.cap_pairs)
+            }
+            State::WarmUp(_) | State::Screen | State::Confirm | State::Swap => {
+                (self.confirmed.len(), self.confirmation_pairs())
+            }
+            State::Guards | State::Gate | State::Done => {
+                (self.guards.pairs(), self.setup.params.guard_cap_pairs)
+            }
+        }
+    }
+
+    /// Takes a pair that was asked for.
+    ///
+    /// # Errors
+    /// A metric is missing or impossible: the caller must have checked the runs.
+    pub fn pair(&mut self, pair: Pair) -> Result<(), DecisionError> {
+        let phase = pair.phase;
+        let gain = if phase == Phase::WarmUp {
+            0.0
+        } else {
+            self.setup.primary.gain(&pair)?
+        };
+        if phase != Phase::WarmUp {
+            self.guards.push(&pair)?;
+        }
+        match self.state {
+            State::WarmUp(Stage::Screen) => self.state = State::Screen,
+            State::WarmUp(Stage::Confirm) => self.state = State::Confirm,
+            State::Screen => match self.setup.exact {
+                Some(rule) => self.screen_exact(rule, &pair)?,
+                None => self.screen(gain),
+            },
+            State::Confirm => match self.setup.exact {
+                Some(rule) => self.confirm_exact(rule, &pair)?,
+                None => self.confirm(gain)?,
+            },
+            State::Guards => self.after_guard_pair(),
+            State::Swap | State::Gate | State::Done => {
+                unreachable!("no pair is asked for in this state")
+            }
+        }
+        self.pairs.push(pair);
+        Ok(())
+    }
+
+    /// The sides have exchanged slots.
+    pub fn swapped(&mut self) {
+        assert_eq!(self.state, State::Swap, "a swap was not asked for");
+        self.slot = 1 - self.slot;
+        let is_exact = self.setup.exact.is_some();
+        self.state = if is_exact {
+            State::Confirm
+        } else {
+            State::WarmUp(Stage::Confirm)
+        };
+    }
+
+    /// The gate has run.
+    pub fn gate(&mut self, verdict: GateVerdict) {
+        assert_eq!(self.state, State::Gate, "the gate was not asked for");
+        match verdict {
+            GateVerdict::Pass => self.end(Reason::Improved, ""),
+            GateVerdict::Fail => self.end(
+                Reason::GateFailed,
+                "autoresearch.checks.sh fails with the candidate and passes with the incumbent",
+            ),
+            GateVerdict::Flaky => self.end(
+                Reason::GateFlaky,
+                "autoresearch.checks.sh fails with the candidate and also with the incumbent",
+            ),
+        }
+    }
+
+    /// Ends the trial from outside: a crash, a build failure, a time limit.
+    pub fn end(&mut self, reason: Reason, detail: impl Into<String>) {
+        self.state = State::Done;
+        self.verdict = Some((reason, detail.into()));
+    }
+
+    fn screen(&mut self, gain: f64) {
+        self.screened.push(gain);
+        let n = self.screened.len();
+        match self.screen.push(gain) {
+            ScreenStep::More => {}
+            ScreenStep::Confirm => self.before_confirmation(),
+            ScreenStep::Drop(DropReason::NoGain) => {
+                self.end(Reason::NoGain, format!("after {n} pairs"));
+            }
+            ScreenStep::Drop(DropReason::Inconclusive) => {
+                self.end(
+                    Reason::Inconclusive,
+                    format!("after {n} pairs, the most allowed"),
+                );
+            }
+        }
+    }
+
+    /// A guard that has failed already needs no confirmation of the gain.
+    fn before_confirmation(&mut self) {
+        match self.guards.failure() {
+            Some(detail) => self.end(Reason::GuardFailed, detail),
+            None => self.state = State::Swap,
+        }
+    }
+
+    fn confirmation_pairs(&self) -> usize {
+        match self.setup.exact {
+            Some(_) => 1,
+            None => confirmation_pairs(self.screened.len(), &self.setup.params),
+        }
+    }
+
+    fn confirm(&mut self, gain: f64) -> Result<(), DecisionError> {
+        self.confirmed.push(gain);
+        if self.confirmed.len() < self.confirmation_pairs() {
+            return Ok(());
+        }
+        let outcome =
+            Confirmation::judge(self.screened.len(), &self.confirmed, &self.setup.params)?;
+        self.estimate = Some(self.setup.primary.gain_record(&outcome.estimate));
+        match outcome.verdict {
+            ConfirmVerdict::Confirmed => self.after_guard_pair(),
+            ConfirmVerdict::NotConfirmed => {
+                let percent = -percent_better(self.setup.primary.direction, outcome.estimate.value);
+                let pairs = self.confirmed.len();
+                self.end(
+                    Reason::NotConfirmed,
+                    format!("{pairs} fresh pairs say {percent:.2} % worse"),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn screen_exact(&mut self, rule: ExactRule, pair: &Pair) -> Result<(), DecisionError> {
+        let (parent, candidate) = self.setup.primary.values(pair)?;
+        self.screened.push(self.setup.primary.gain(pair)?);
+        self.first_exact = Some((parent, candidate));
+        match rule.judge(self.setup.primary.direction, parent, candidate) {
+            ExactStep::Equal => self.end(Reason::NoGain, format!("exactly {candidate}, as before")),
+            ExactStep::Worse => self.end(Reason::NoGain, format!("{candidate} against {parent}")),
+            ExactStep::TooSmall => {
+                self.end(
+                    Reason::NoGain,
+                    format!("{candidate} against {parent}, too small a gain"),
+                );
+            }
+            ExactStep::RunAgain => self.before_confirmation(),
+        }
+        Ok(())
+    }
+
+    fn confirm_exact(&mut self, rule: ExactRule, pair: &Pair) -> Result<(), DecisionError> {
+        let primary = &self.setup.primary;
+        let (parent, second) = primary.values(pair)?;
+        let (first_parent, first) = self.first_exact.expect("the screen ran before");
+        let gain = primary.gain(pair)?;
+        let direction = primary.direction;
+        self.confirmed.push(gain);
+        let verdict = if rule.agrees(first_parent, parent) {
+            rule.confirm(direction, parent, first, second)
+        } else {
+            ExactVerdict::Demote
+        };
+        match verdict {
+            ExactVerdict::Keep => {
+                let smaller = gain.min(self.screened[0]);
+                self.estimate = Some(Gain {
+                    log: smaller,
+                    lo: Some(smaller),
+                    hi: Some(smaller),
+                    percent: percent_better(direction, smaller),
+                    pairs: 2,
+                });
+                self.after_guard_pair();
+            }
+            ExactVerdict::Drop => {
+                self.end(Reason::NotConfirmed, format!("{second} the second time"))
+            }
+            ExactVerdict::Demote => self.end(
+                Reason::NotExact,
+                format!("parent {first_parent} and {parent}, candidate {first} and {second}"),
+            ),
+        }
+        Ok(())
+    }
+
+    /// Goes on to the gate when all guards have passed, or asks for more pairs.
+    fn after_guard_pair(&mut self) {
+        if let Some(detail) = self.guards.failure() {
+            self.end(Reason::GuardFailed, detail);
+        } else if let Some(detail) = self.guards.undecided_at_cap() {
+            self.end(Reason::GuardUndecided, detail);
+        } else {
+            self.state = if self.guards.all_passed() {
+                State::Gate
+            } else {
+                State::Guards
+            };
+        }
+    }
+
+    /// The result, once [`Need::Done`].
+    ///
+    /// # Panics
+    /// When the trial is not done.
+    pub fn finish(self) -> TrialResult {
+        let (reason, detail) = self.verdict.expect("the trial is done");
+        let screened_estimate = || {
+            (!self.screened.is_empty()).then(|| {
+                self.setup
+                    .primary
+                    .gain_record(&Estimate::from_pairs(&self.screened))
+            })
+        };
+        TrialResult {
+            reason,
+            detail,
+            estimate: self.estimate.or_else(screened_estimate),
+            ln_e: (self.screen.n() > 0).then(|| self.screen.ln_e()),
+            scale: self.setup.scale,
+            guards: self.guards.results(),
+            pairs: self.pairs,
+        }
+    }
+}
+
+/// What a finished trial hands to the record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialResult {
+    /// Why it ended as it did.
+    pub reason: Reason,
+    /// Particulars of the reason.
+    pub detail: String,
+    /// Of the confirmation when there was one, else of the screening.
+    pub estimate: Option<Gain>,
+    /// ln of the e-value when the screening ended.
+    pub ln_e: Option<f64>,
+    /// Noise scale the screening began with.
+    pub scale: f64,
+    /// The guards.
+    pub guards: Vec<GuardResult>,
+    /// Every pair, warm-ups included.
+    pub pairs: Vec<Pair>,
+}
+
+impl TrialResult {
+    /// Log gains of the screening, for the noise history.
+    ///
+    /// # Errors
+    /// A recorded value is impossible.
+    pub fn screen_gains(pairs: &[Pair], metric: &Judged) -> Result<Vec<f64>, DecisionError> {
+        pairs
+            .iter()
+            .filter(|pair| pair.phase == Phase::Screen)
+            .map(|pair| metric.gain(pair))
+            .collect()
+    }
+
+    /// Medians of one side over the pairs that counted, by metric.
+    pub fn medians(
+        pairs: &[Pair],
+        side: impl Fn(&Pair) -> &BTreeMap<String, f64>,
+    ) -> BTreeMap<String, f64> {
+        let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for pair in pairs.iter().filter(|pair| pair.phase != Phase::WarmUp) {
+            for (name, value) in side(pair) {
+                values.entry(name.clone()).or_default().push(*value);
+            }
+        }
+        values
+            .into_iter()
+            .map(|(name, values)| (name, super::metric::median(&values)))
+            .collect()
+    }
+}
+
+/// What recorded pairs lead to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Replayed {
+    /// A verdict before the gate.
+    Verdict(Reason),
+    /// Through to the gate.
+    ReachesGate,
+    /// The pairs end before there is a verdict.
+    Unfinished,
+}
+
+/// Recomputes how far recorded pairs carry a candidate.
+///
+/// # Errors
+/// A pair does not fit the phase it would have had, or a value is impossible.
+pub fn replay(setup: TrialSetup, seed: u64, pairs: &[Pair]) -> Result<Replayed, String> {
+    let mut trial = Trial::new(setup, seed);
+    let mut recorded = pairs.iter();
+    loop {
+        match trial.next() {
+            Need::Done => {
+                let (reason, _) = trial.verdict.as_ref().expect("done");
+                return match recorded.next() {
+                    None => Ok(Replayed::Verdict(*reason)),
+                    Some(_) => Err("there are pairs after the verdict".to_owned()),
+                };
+            }
+            Need::Gate => return Ok(Replayed::ReachesGate),
+            Need::SwapSlots => trial.swapped(),
+            Need::Pair(plan) => {
+                let Some(pair) = recorded.next() else {
+                    return Ok(Replayed::Unfinished);
+                };
+                if (pair.phase, pair.slot) != (plan.phase, plan.slot) {
+                    return Err(format!(
+                        "a {:?} pair stands where {:?} belongs",
+                        pair.phase, plan.phase
+                    ));
+                }
+                trial
+                    .pair(pair.clone())
+                    .map_err(|error| error.to_string())?;
+            }
+        }
+    }
+}
