@@ -1,1 +1,3 @@
 //! autoresearch
+
+pub mod flow;

@@ -1,0 +1,3 @@
+//! The pure part of the program, in the order the data flows.
+
+pub mod decision;
