@@ -23,8 +23,9 @@ pub enum DecisionError {
         /// The offending log gain.
         value: f64,
     },
-    /// A noise scale that is not finite or is below the floor.
-    #[error("noise scale {value} is not finite or is below the floor {floor}")]
+    /// A noise scale outside [`Params::scale_floor`](super::Params::scale_floor)
+    /// `..=` [`SCALE_MAX`].
+    #[error("noise scale {value} is not between the floor {floor} and {SCALE_MAX}")]
     BadScale {
         /// The offending scale, in log units.
         value: f64,
@@ -88,10 +89,23 @@ pub fn check_log_gains(d: &[f64]) -> Result<(), DecisionError> {
     }
 }
 
-/// The assertion behind every `# Panics` about a log gain.
+/// Largest noise scale and guard tolerance, in log units. Far above what any
+/// metric can show: 1.4826 times a residual of the widest gains is below it.
+pub const SCALE_MAX: f64 = 10_000.0;
+
+/// The assertion behind every `# Panics` about a log gain. Wider than
+/// [`LOG_GAIN_ABS_MAX`] by what residuals, and guards with their tolerance, add.
 pub(super) fn assert_log_gain(d: f64) {
     assert!(
-        d.is_finite() && d.abs() <= LOG_GAIN_ABS_MAX,
+        d.is_finite() && d.abs() <= LOG_GAIN_ABS_MAX + SCALE_MAX,
         "log gain {d} is not finite or out of range; check recorded data first"
+    );
+}
+
+/// The assertion behind every `# Panics` about a noise scale.
+pub(super) fn assert_scale(s0: f64) {
+    assert!(
+        s0.is_finite() && s0 <= SCALE_MAX,
+        "noise scale {s0} is not finite or out of range"
     );
 }

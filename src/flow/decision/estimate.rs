@@ -199,10 +199,7 @@ mod tests {
         let few = Estimate::from_pairs(&d[..5]);
         assert_eq!((few.lo, few.hi, few.standard_error()), (None, None, None));
         let text = serde_json::to_string(&few).unwrap();
-        assert_eq!(
-            text,
-            r#"{"value":0.3,"lo":null,"hi":null,"pairs":5}"#
-        );
+        assert_eq!(text, r#"{"value":0.3,"lo":null,"hi":null,"pairs":5}"#);
         assert_eq!(serde_json::from_str::<Estimate>(&text).unwrap(), few);
     }
 

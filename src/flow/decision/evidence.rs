@@ -1,6 +1,6 @@
 //! Evidence for a gain (the e-process) and against one (the futility test).
 
-use super::error::assert_log_gain;
+use super::error::{assert_log_gain, assert_scale};
 use super::params::Params;
 use super::scale::AdaptiveScale;
 
@@ -51,7 +51,7 @@ impl EProcess {
     /// units, raised to [`Params::scale_floor`] if it is below.
     ///
     /// # Panics
-    /// If `s0` is not finite.
+    /// If `s0` is not finite or above [`SCALE_MAX`](super::SCALE_MAX).
     #[must_use]
     pub fn new(params: &Params, s0: f64) -> Self {
         Self {
@@ -124,10 +124,10 @@ impl Futility {
     /// is the noise scale in log units, raised to [`Params::scale_floor`].
     ///
     /// # Panics
-    /// If `s0` is not finite.
+    /// If `s0` is not finite or above [`SCALE_MAX`](super::SCALE_MAX).
     #[must_use]
     pub fn new(params: &Params, s0: f64) -> Self {
-        assert!(s0.is_finite(), "noise scale {s0} is not finite");
+        assert_scale(s0);
         let delta = params.min_effect.max(s0.max(params.scale_floor));
         Self {
             delta,

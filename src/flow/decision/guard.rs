@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::direction::{Direction, gain_from_change_percent};
-use super::error::{DecisionError, assert_log_gain, check_log_gains};
+use super::error::{DecisionError, SCALE_MAX, assert_log_gain, check_log_gains};
 use super::evidence::EProcess;
 use super::params::Params;
 use super::screen::check_scale;
@@ -68,7 +68,8 @@ impl GuardProcess {
     /// pairs can show harmlessness.
     ///
     /// # Panics
-    /// If `s0` or `tolerance` is not finite, or `tolerance` is negative.
+    /// If `s0` or `tolerance` is not finite or above [`SCALE_MAX`], or `tolerance`
+    /// is negative.
     #[must_use]
     pub fn new(params: &Params, s0: f64, tolerance: f64) -> Self {
         assert!(
@@ -173,11 +174,11 @@ pub fn replay_guard(
     params.validate()?;
     check_log_gains(d)?;
     check_scale(s0, params)?;
-    if !(tolerance.is_finite() && tolerance >= 0.0) {
+    if !(0.0..=SCALE_MAX).contains(&tolerance) {
         return Err(DecisionError::BadParam {
             name: "guard tolerance",
             value: tolerance,
-            expected: "must be finite and at least 0",
+            expected: "must be between 0 and 10000",
         });
     }
     let mut guard = GuardProcess::new(params, s0, tolerance);

@@ -85,7 +85,7 @@ pub use direction::{
     Direction, change_percent, checked_log_gain, gain_from_change_percent, log_gain, log_percent,
     ratio, speedup,
 };
-pub use error::{DecisionError, LOG_GAIN_ABS_MAX, check_log_gains};
+pub use error::{DecisionError, LOG_GAIN_ABS_MAX, SCALE_MAX, check_log_gains};
 pub use estimate::{
     CONFIDENCE, Estimate, Interval, confirmation_pairs, hodges_lehmann, walsh_interval,
 };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{DecisionError, assert_log_gain, check_log_gains};
+use super::error::{DecisionError, assert_log_gain, assert_scale, check_log_gains};
 use super::params::Params;
 
 /// Makes the median absolute deviation of a normal law its standard deviation.
@@ -50,7 +50,7 @@ pub(super) struct AdaptiveScale {
 
 impl AdaptiveScale {
     pub(super) fn new(params: &Params, s0: f64) -> Self {
-        assert!(s0.is_finite(), "noise scale {s0} is not finite");
+        assert_scale(s0);
         Self {
             s0: s0.max(params.scale_floor),
             past: Vec::new(),

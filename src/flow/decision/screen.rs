@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{DecisionError, check_log_gains};
+use super::error::{DecisionError, SCALE_MAX, check_log_gains};
 use super::evidence::{EProcess, Futility};
 use super::params::Params;
 
@@ -45,7 +45,7 @@ impl Screen {
     /// [`NoiseHistory::s0`](super::NoiseHistory::s0) and is in log units.
     ///
     /// # Panics
-    /// If `s0` is not finite.
+    /// If `s0` is not finite or above [`SCALE_MAX`](super::SCALE_MAX).
     #[must_use]
     pub fn new(params: &Params, s0: f64) -> Self {
         Self {
@@ -178,7 +178,7 @@ pub fn replay(d: &[f64], s0: f64, params: &Params) -> Result<Replay, DecisionErr
 
 /// Checks a recorded noise scale.
 pub(super) fn check_scale(s0: f64, params: &Params) -> Result<(), DecisionError> {
-    if s0.is_finite() && s0 >= params.scale_floor {
+    if (params.scale_floor..=SCALE_MAX).contains(&s0) {
         Ok(())
     } else {
         Err(DecisionError::BadScale {
