@@ -1,8 +1,3 @@
-//! `autoresearch`: an autonomous experiment loop.
+//! autoresearch
 
-pub mod driver;
-pub mod edge;
-pub mod error;
-pub mod exit;
 pub mod flow;
-pub mod propose;

@@ -1,0 +1,12 @@
+//! The decision rule against its specification: exact enumerations, a naive
+//! second implementation, vectors of the reference simulator, recorded noise.
+
+mod intervals;
+mod martingale;
+mod operating_curve;
+mod oracle;
+mod policy;
+mod properties;
+mod session;
+mod support;
+mod vectors;
