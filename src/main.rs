@@ -1,2 +1,5 @@
-//! The `autoresearch` binary.
-fn main() {}
+//! The `autoresearch` binary; everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    autoresearch::run().into()
+}

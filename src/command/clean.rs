@@ -16,7 +16,8 @@ pub fn run(global: &Global) -> Result<Exit> {
     let repo = Repo::discover(&global.directory)?;
     let path = open::lock_path(&repo);
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).context(|| format!("cannot create {}", parent.display()))?;
+        std::fs::create_dir_all(parent)
+            .context(|| format!("cannot create {}", parent.display()))?;
     }
     let _lock = Lock::session(&path)?;
     let root = work_dir(&repo);

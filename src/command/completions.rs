@@ -7,6 +7,11 @@ use crate::exit::Exit;
 
 /// Prints the completion script.
 pub fn run(args: &CompletionsArgs) -> Exit {
-    clap_complete::generate(args.shell, &mut Cli::command(), "autoresearch", &mut std::io::stdout());
+    clap_complete::generate(
+        args.shell,
+        &mut Cli::command(),
+        "autoresearch",
+        &mut std::io::stdout(),
+    );
     Exit::Ok
 }

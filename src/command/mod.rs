@@ -32,7 +32,11 @@ impl Global {
     /// A console as the flags want it.
     pub fn console(&self) -> crate::edge::console::Console {
         use crate::edge::console::{Console, Verbosity};
-        Console::new(if self.quiet { Verbosity::Quiet } else { Verbosity::Normal })
+        Console::new(if self.quiet {
+            Verbosity::Quiet
+        } else {
+            Verbosity::Normal
+        })
     }
 
     /// The ledger to read: the one given, or the project's.

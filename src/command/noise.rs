@@ -33,12 +33,21 @@ pub fn run(global: &Global, args: &NoiseArgs) -> Result<Exit> {
     let _lock = Lock::session(&path)?;
     let pinned = project.pin(&repo, head)?;
     let (primary, guards) = judged(&pinned.config);
-    let metrics = std::iter::once(primary).chain(guards.into_iter().map(|(metric, _)| metric)).collect();
+    let metrics = std::iter::once(primary)
+        .chain(guards.into_iter().map(|(metric, _)| metric))
+        .collect();
     let mut params = pinned.config.params();
     params.calibration_pairs = args.pairs as usize;
     let spec = pinned.config.metric.clone();
     let slots = Slots::open(&repo)?;
-    let mut bench = Bench::new(slots, pinned, interrupts, head, metrics, repository_hash(&repo))?;
+    let mut bench = Bench::new(
+        slots,
+        pinned,
+        interrupts,
+        head,
+        metrics,
+        repository_hash(&repo),
+    )?;
     let load = host::load1().unwrap_or(0.0);
     let measured = calibrate::calibrate(&mut bench, &mut console, "noise", head, &params, load);
     console.finish();

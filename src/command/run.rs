@@ -21,8 +21,15 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let console = global.console();
     let opened = open::open(&global.directory, args.fresh, &console)?;
     let config = &opened.pinned.config;
-    let order = if args.proposer.is_empty() { config.proposers.clone() } else { args.proposer.clone() };
-    let iterations = args.max_iterations.or(config.max_iterations).unwrap_or(ITERATIONS_DEFAULT);
+    let order = if args.proposer.is_empty() {
+        config.proposers.clone()
+    } else {
+        args.proposer.clone()
+    };
+    let iterations = args
+        .max_iterations
+        .or(config.max_iterations)
+        .unwrap_or(ITERATIONS_DEFAULT);
     let mut proposers = Proposers::new(order, &opened)?;
     let mut engine = Engine::new(opened, console, interrupts)?;
     let result = go(&mut engine, &mut proposers, iterations);
@@ -31,14 +38,18 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
         Ok(ending) => (Some(ending), None),
         Err(error) => (None, Some(error)),
     };
-    let was_interrupted = error.as_ref().is_some_and(|error| error.kind() == Kind::Interrupted);
+    let was_interrupted = error
+        .as_ref()
+        .is_some_and(|error| error.kind() == Kind::Interrupted);
     if error.is_none() || was_interrupted || !engine.opened.state.tried.is_empty() {
         print_summary(&engine, ending, args.json)?;
     }
     match error {
         None => Ok(Exit::Ok),
         Some(_) if was_interrupted => {
-            engine.console.say("interrupted; `autoresearch run` goes on from here");
+            engine
+                .console
+                .say("interrupted; `autoresearch run` goes on from here");
             Ok(Exit::Interrupted)
         }
         Some(error) => Err(error),
@@ -56,7 +67,9 @@ fn go(engine: &mut Engine, proposers: &mut Proposers, iterations: u32) -> Result
 fn print_summary(engine: &Engine, ending: Option<Ending>, json: bool) -> Result<()> {
     let summary = super::status::summary_of(engine.opened.ledger.path())?;
     if let Some(ending) = ending {
-        engine.console.say(&format!("stopped: {}", ending.describe()));
+        engine
+            .console
+            .say(&format!("stopped: {}", ending.describe()));
     }
     print!("{}", super::status::render(&summary, json));
     Ok(())

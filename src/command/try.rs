@@ -26,7 +26,9 @@ pub fn run(global: &Global, args: &TryArgs) -> Result<Exit> {
     let draft = draft(&opened, args)?;
     let mut engine = Engine::new(opened, console, interrupts)?;
     let started = Instant::now();
-    let result = engine.get_ready().and_then(|()| engine.evaluate(draft, started));
+    let result = engine
+        .get_ready()
+        .and_then(|()| engine.evaluate(draft, started));
     engine.console.finish();
     let line = match result {
         Ok(line) => line,
@@ -37,7 +39,10 @@ pub fn run(global: &Global, args: &TryArgs) -> Result<Exit> {
     if args.json {
         println!("{}", Line::Run(Box::new(line)).encode());
     } else {
-        println!("{}", super::show::render(&global.ledger_path(None)?, line.run, false)?);
+        println!(
+            "{}",
+            super::show::render(&global.ledger_path(None)?, line.run, false)?
+        );
     }
     Ok(if kept { Exit::Ok } else { Exit::No })
 }
@@ -56,8 +61,10 @@ fn draft(opened: &Opened, args: &TryArgs) -> Result<Draft> {
     let theirs = repo.tree_of_checkout(repo.workdir(), &leave)?;
     let base = repo.tree_id(repo.head()?)?;
     if theirs == base {
-        return Err(Error::usage("the working tree has no change inside the scope to try")
-            .hint("edit files that the config's `scope` names, and leave them uncommitted"));
+        return Err(
+            Error::usage("the working tree has no change inside the scope to try")
+                .hint("edit files that the config's `scope` names, and leave them uncommitted"),
+        );
     }
     let head = repo.tree_id(commit_id(opened.state.head())?)?;
     let merged = repo.merge_trees(base, head, theirs)?.ok_or_else(|| {
@@ -65,7 +72,10 @@ fn draft(opened: &Opened, args: &TryArgs) -> Result<Draft> {
             "the change conflicts with commits that are kept on {} and not in HEAD",
             opened.state.opened.branch
         ))
-        .hint(format!("merge them first: `git merge {}`", opened.state.opened.branch))
+        .hint(format!(
+            "merge them first: `git merge {}`",
+            opened.state.opened.branch
+        ))
     })?;
     let description = match &args.message {
         Some(message) => message.clone(),
@@ -77,15 +87,25 @@ fn draft(opened: &Opened, args: &TryArgs) -> Result<Draft> {
     };
     let proposal = Proposal {
         description,
-        origin: Origin { proposer: "try".to_owned(), ..Origin::default() },
+        origin: Origin {
+            proposer: "try".to_owned(),
+            ..Origin::default()
+        },
         change: Change::Agent,
         asi: None,
     };
-    Ok(Draft { proposal, tree: Ok(merged) })
+    Ok(Draft {
+        proposal,
+        tree: Ok(merged),
+    })
 }
 
 /// Ledger and backlog, which the loop itself writes.
 fn is_loop_file(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    [crate::flow::record::LEDGER_FILE, crate::driver::project::IDEAS_FILE].contains(&name)
+    [
+        crate::flow::record::LEDGER_FILE,
+        crate::driver::project::IDEAS_FILE,
+    ]
+    .contains(&name)
 }

@@ -110,6 +110,11 @@ impl Bench {
         })
     }
 
+    /// The mark of this repository's children.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Time spent so far, and starts counting anew.
     pub fn take_spent(&mut self) -> Spent {
         std::mem::take(&mut self.spent)

@@ -96,6 +96,19 @@ pub fn calibrate(
     Ok(line)
 }
 
+/// Finds out how often a short script is repeated in one run, and how long it may take.
+///
+/// # Errors
+/// The commit does not build or run, or the user wants to stop.
+pub fn size_runs(bench: &mut Bench, console: &mut Console, commit: Oid) -> Result<()> {
+    console.phase("building");
+    build_incumbent(bench, SlotName::Zero, commit)?;
+    bench.slots.check_out(SlotName::One, commit)?;
+    bench.slots.seed_cargo_target()?;
+    build_incumbent(bench, SlotName::One, commit)?;
+    warm_up(bench, console, &mut Coins::new(0)).map(drop)
+}
+
 /// Sets repeats and deadline as a calibration found them.
 pub fn adopt(bench: &mut Bench, line: &CalibrationLine) {
     bench.repeats = line.repeats;
@@ -113,7 +126,8 @@ fn warm_up(bench: &mut Bench, console: &mut Console, coins: &mut Coins) -> Resul
     aa_pair(bench, Phase::WarmUp, coins)?;
     let pair = aa_pair(bench, Phase::WarmUp, coins)?;
     let wall_s = median_wall_ms(std::slice::from_ref(&pair)) / 1e3;
-    bench.repeats = repeats_needed(wall_s.max(1e-6));
+    let wanted_s = bench.pinned.config.min_run_ms / 1e3;
+    bench.repeats = repeats_needed(wall_s.max(1e-6), wanted_s);
     Ok(pair)
 }
 

@@ -69,16 +69,31 @@ impl Engine {
         let slots = Slots::open(&opened.repo)?;
         let start = commit_id(&opened.state.opened.start)?;
         let (primary, guards) = judged(&opened.pinned.config);
-        let metrics = std::iter::once(primary).chain(guards.into_iter().map(|(metric, _)| metric)).collect();
+        let metrics = std::iter::once(primary)
+            .chain(guards.into_iter().map(|(metric, _)| metric))
+            .collect();
         let token = repository_hash(&opened.repo);
-        let mut bench = Bench::new(slots, opened.pinned.clone(), interrupts, start, metrics, token)?;
+        let mut bench = Bench::new(
+            slots,
+            opened.pinned.clone(),
+            interrupts,
+            start,
+            metrics,
+            token,
+        )?;
         if let Some(line) = &opened.state.calibration {
             calibrate::adopt(&mut bench, line);
         }
         let config = &opened.pinned.config;
         let scope = Scope::new(&config.scope, &config.protected_globs());
         let next_run = opened.past.next_run;
-        Ok(Self { opened, bench, console, scope, next_run })
+        Ok(Self {
+            opened,
+            bench,
+            console,
+            scope,
+            next_run,
+        })
     }
 
     /// Passes the baseline through the gate, opens the session in the ledger, and calibrates, as far
@@ -101,7 +116,10 @@ impl Engine {
         let state = &self.opened.state;
         let setup_changed = state.calibration.is_none()
             || state.opened.environment != host::environment()
-            || state.tried.last().is_some_and(|tried| tried.reason == Reason::NotExact);
+            || state
+                .tried
+                .last()
+                .is_some_and(|tried| tried.reason == Reason::NotExact);
         let gap_s = clock::now_ms().saturating_sub(state.last_timestamp) as f64 / 1e3;
         if !calibration_due(setup_changed, gap_s) {
             return Ok(());
@@ -110,8 +128,14 @@ impl Engine {
         let session = state.opened.session.clone();
         let params = state.params();
         let load = host::load1().unwrap_or(0.0);
-        let line =
-            calibrate::calibrate(&mut self.bench, &mut self.console, &session, head, &params, load)?;
+        let line = calibrate::calibrate(
+            &mut self.bench,
+            &mut self.console,
+            &session,
+            head,
+            &params,
+            load,
+        )?;
         match line.primary.slot_bias {
             SlotBias::Refuse => {
                 return Err(Error::environment(format!(
@@ -125,9 +149,14 @@ impl Engine {
             ),
             SlotBias::None => {}
         }
-        self.console.say(&super::noise_text::one_line(&self.opened.state.opened, &line));
+        self.console.say(&super::noise_text::one_line(
+            &self.opened.state.opened,
+            &line,
+        ));
         self.opened.state.calibrated(&line).map_err(impossible)?;
-        self.opened.ledger.append(&Line::Calibration(Box::new(line)))
+        self.opened
+            .ledger
+            .append(&Line::Calibration(Box::new(line)))
     }
 
     /// Runs up to `iterations` candidates.
@@ -149,7 +178,10 @@ impl Engine {
             let line = self.evaluate(draft, started)?;
             proposers.note(&self.opened, &self.console);
             fruitless = match line.reason {
-                Reason::ProposeFailed | Reason::NoChange | Reason::Repeat | Reason::NotApplicable => fruitless + 1,
+                Reason::ProposeFailed
+                | Reason::NoChange
+                | Reason::Repeat
+                | Reason::NotApplicable => fruitless + 1,
                 _ => 0,
             };
             if fruitless >= FRUITLESS_MAX {
@@ -183,7 +215,14 @@ impl Engine {
             total_s: started.elapsed().as_secs_f64(),
         };
         let load = host::load1().unwrap_or(0.0);
-        let line = run_line(&self.opened.state, run, &draft.proposal, outcome, durations, load);
+        let line = run_line(
+            &self.opened.state,
+            run,
+            &draft.proposal,
+            outcome,
+            durations,
+            load,
+        );
         self.record(line)
     }
 
@@ -195,11 +234,19 @@ impl Engine {
             Err((reason, detail)) => return Ok(Outcome::unmeasured(*reason, detail.clone())),
         };
         if tree == self.opened.repo.tree_id(parent)? {
-            return Ok(Outcome::unmeasured(Reason::NoChange, "the proposal changes nothing"));
+            return Ok(Outcome::unmeasured(
+                Reason::NoChange,
+                "the proposal changes nothing",
+            ));
         }
-        let candidate = self.opened.repo.commit(parent, tree, &draft.proposal.description)?;
+        let candidate = self
+            .opened
+            .repo
+            .commit(parent, tree, &draft.proposal.description)?;
         let reference = ref_name(&self.opened.state.opened.session, run);
-        self.opened.repo.set_ref(&reference, candidate, "autoresearch: candidate")?;
+        self.opened
+            .repo
+            .set_ref(&reference, candidate, "autoresearch: candidate")?;
         let with_commit = |mut outcome: Outcome| {
             outcome.candidate = Some(candidate);
             outcome.tree = Some(tree);
@@ -209,7 +256,9 @@ impl Engine {
             let detail = format!("run {earlier} judged the same tree; its verdict stands");
             return Ok(with_commit(Outcome::unmeasured(Reason::Repeat, detail)));
         }
-        let violations = self.scope.violations(&self.opened.repo.changes(parent, candidate)?);
+        let violations = self
+            .scope
+            .violations(&self.opened.repo.changes(parent, candidate)?);
         if !violations.is_empty() {
             let detail = violations.join("; ");
             return Ok(with_commit(Outcome::unmeasured(Reason::Drift, detail)));
@@ -229,7 +278,9 @@ impl Engine {
 
     /// Gives the kept commit its final message; its ref follows.
     fn name_kept_commit(&self, run: u64, proposal: &Proposal, outcome: &mut Outcome) -> Result<()> {
-        let Some(candidate) = outcome.candidate else { return Ok(()) };
+        let Some(candidate) = outcome.candidate else {
+            return Ok(());
+        };
         let message = kept_message(&self.opened.state, run, proposal, outcome);
         let commit = self.opened.repo.reword(candidate, &message)?;
         outcome.candidate = Some(commit);
@@ -239,19 +290,30 @@ impl Engine {
     /// Makes the line durable, then moves ref and branch: a kill in between is healed from the line.
     fn record(&mut self, line: RunLine) -> Result<RunLine> {
         let old_head = commit_id(self.opened.state.head())?;
-        self.opened.ledger.append(&Line::Run(Box::new(line.clone())))?;
+        self.opened
+            .ledger
+            .append(&Line::Run(Box::new(line.clone())))?;
         self.next_run += 1;
         let entry = Entry::from(Box::new(line.clone()));
-        self.opened.past.apply(&Read::Run(Box::new(entry))).map_err(impossible)?;
+        self.opened
+            .past
+            .apply(&Read::Run(Box::new(entry)))
+            .map_err(impossible)?;
         self.opened.state.ran(&line).map_err(impossible)?;
         let kept = line.status == Status::Keep;
         if let (true, Some(candidate), Some(reference)) = (kept, &line.candidate, &line.reference) {
             let new_head = commit_id(candidate)?;
             let log = format!("autoresearch: keep run {}", line.run);
             self.opened.repo.set_ref(reference, new_head, &log)?;
-            self.opened.repo.advance_branch(&self.opened.state.opened.branch, old_head, new_head, &log)?;
+            self.opened.repo.advance_branch(
+                &self.opened.state.opened.branch,
+                old_head,
+                new_head,
+                &log,
+            )?;
         }
-        self.console.verdict(line.run, kept, &super::verdict_text::one_line(&line));
+        self.console
+            .verdict(line.run, kept, &super::verdict_text::one_line(&line));
         Ok(line)
     }
 
@@ -261,13 +323,18 @@ impl Engine {
     /// A commit does not build or run, or the user wants to stop.
     pub fn claim_if_due(&mut self) -> Result<()> {
         let state = &self.opened.state;
-        let is_measured = state.claim.as_ref().is_some_and(|claim| claim.head == state.head());
+        let is_measured = state
+            .claim
+            .as_ref()
+            .is_some_and(|claim| claim.head == state.head());
         if state.kept.is_empty() || is_measured {
             return Ok(());
         }
         let (start, head) = (commit_id(&state.opened.start)?, commit_id(state.head())?);
         let line = calibrate::claim(&mut self.bench, &mut self.console, state, start, head)?;
-        self.opened.ledger.append(&Line::Claim(Box::new(line.clone())))?;
+        self.opened
+            .ledger
+            .append(&Line::Claim(Box::new(line.clone())))?;
         self.opened.state.claim = Some(line);
         Ok(())
     }
@@ -278,7 +345,8 @@ impl Engine {
 /// # Errors
 /// It is none.
 pub fn commit_id(text: &str) -> Result<Oid> {
-    Oid::from_str(text).map_err(|error| Error::usage(format!("{text:?} is no commit id")).because(error))
+    Oid::from_str(text)
+        .map_err(|error| Error::usage(format!("{text:?} is no commit id")).because(error))
 }
 
 fn impossible(error: crate::flow::decision::DecisionError) -> Error {

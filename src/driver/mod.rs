@@ -2,5 +2,12 @@
 
 pub mod bench;
 pub mod calibrate;
+pub mod engine;
 pub mod judge;
+pub mod noise_text;
+pub mod open;
 pub mod project;
+pub mod propose;
+pub mod propose_agent;
+pub mod record;
+pub mod verdict_text;

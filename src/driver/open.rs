@@ -50,7 +50,10 @@ pub fn open(from: &Path, fresh: bool, console: &Console) -> Result<Opened> {
     let project = Project::find(&repo, from)?;
     let lock = take_lock(&repo)?;
     let pinned = project.pin(&repo, head)?;
-    let (ledger, past) = read_ledger(&project.checkout.join(&pinned.work).join(LEDGER_FILE), console)?;
+    let (ledger, past) = read_ledger(
+        &project.checkout.join(&pinned.work).join(LEDGER_FILE),
+        console,
+    )?;
     let continued = match &past.session {
         Some(state) if !fresh => continuation(&repo, &pinned, head, state)?,
         Some(_) => Continuation::No("a fresh session was asked for".to_owned()),
@@ -77,7 +80,16 @@ pub fn open(from: &Path, fresh: bool, console: &Console) -> Result<Opened> {
         ))
         .hint("check out another branch there, for example the one you started from"));
     }
-    Ok(Opened { repo, project, pinned, ledger, past, state, is_new, _lock: lock })
+    Ok(Opened {
+        repo,
+        project,
+        pinned,
+        ledger,
+        past,
+        state,
+        is_new,
+        _lock: lock,
+    })
 }
 
 fn take_lock(repo: &Repo) -> Result<Lock> {
@@ -98,7 +110,11 @@ fn read_ledger(path: &Path, console: &Console) -> Result<(LedgerFile, Past)> {
     let mut past = Past::new();
     let ending = decode_text(&text, &mut decoder, |read| {
         past.apply(&read).map_err(|error| {
-            Error::usage(format!("{}: a recorded value is impossible", path.display())).because(error)
+            Error::usage(format!(
+                "{}: a recorded value is impossible",
+                path.display()
+            ))
+            .because(error)
         })
     })?;
     decoder.check_writable()?;
@@ -121,7 +137,12 @@ enum Continuation {
 }
 
 /// Whether the last session's premises still hold.
-fn continuation(repo: &Repo, pinned: &Pinned, head: Oid, state: &SessionState) -> Result<Continuation> {
+fn continuation(
+    repo: &Repo,
+    pinned: &Pinned,
+    head: Oid,
+    state: &SessionState,
+) -> Result<Continuation> {
     let no = |why: &str| Ok(Continuation::No(why.to_owned()));
     if state.opened.fingerprint != pinned.fingerprint {
         return no("the config or a script changed since the last one");
@@ -139,7 +160,10 @@ fn continuation(repo: &Repo, pinned: &Pinned, head: Oid, state: &SessionState) -
         Some(target) => expected.contains(&target.to_string().as_str()),
     };
     if !is_where_left {
-        return no(&format!("branch {} was moved since the last one", state.opened.branch));
+        return no(&format!(
+            "branch {} was moved since the last one",
+            state.opened.branch
+        ));
     }
     for &commit in &commits {
         if commit == head || differs_only_in_our_files(repo, pinned, commit, head)? {
@@ -153,13 +177,16 @@ fn continuation(repo: &Repo, pinned: &Pinned, head: Oid, state: &SessionState) -
 fn differs_only_in_our_files(repo: &Repo, pinned: &Pinned, old: Oid, new: Oid) -> Result<bool> {
     let ours = [LEDGER_FILE, IDEAS_FILE].map(|name| pinned.work.join(name));
     let changes = repo.changes(old, new)?;
-    Ok(changes.iter().all(|change| ours.iter().any(|path| path == Path::new(&change.path))))
+    Ok(changes
+        .iter()
+        .all(|change| ours.iter().any(|path| path == Path::new(&change.path))))
 }
 
 /// A kill between the record of a keep and the move of the branch: the record counts.
 fn heal_branch(repo: &Repo, state: &SessionState) -> Result<()> {
     let id = |text: &str| {
-        Oid::from_str(text).map_err(|error| Error::usage(format!("{text} is no commit id")).because(error))
+        Oid::from_str(text)
+            .map_err(|error| Error::usage(format!("{text} is no commit id")).because(error))
     };
     if state.kept.is_empty() {
         return Ok(());
@@ -169,12 +196,26 @@ fn heal_branch(repo: &Repo, state: &SessionState) -> Result<()> {
         let reference = format!("refs/autoresearch/{}/{}", state.opened.session, last.run);
         repo.set_ref(&reference, new, "autoresearch: finish an interrupted keep")?;
     }
-    repo.advance_branch(&state.opened.branch, old, new, "autoresearch: finish an interrupted keep")
+    repo.advance_branch(
+        &state.opened.branch,
+        old,
+        new,
+        "autoresearch: finish an interrupted keep",
+    )
 }
 
-fn new_session(repo: &Repo, project: &Project, pinned: &Pinned, past: &Past, head: Oid) -> SessionState {
+fn new_session(
+    repo: &Repo,
+    project: &Project,
+    pinned: &Pinned,
+    past: &Past,
+    head: Oid,
+) -> SessionState {
     let config = &pinned.config;
-    let name = config.name.clone().unwrap_or_else(|| directory_name(&project.checkout));
+    let name = config
+        .name
+        .clone()
+        .unwrap_or_else(|| directory_name(&project.checkout));
     let opened = ConfigLine {
         kind: ConfigTag::Config,
         metric_name: config.metric.name.clone(),
@@ -196,7 +237,8 @@ fn new_session(repo: &Repo, project: &Project, pinned: &Pinned, past: &Past, hea
 
 /// `autoresearch/<name>`, or with `-2`, `-3`, ... when an earlier session has it.
 fn free_branch(repo: &Repo, past: &Past, name: &str) -> String {
-    let is_free = |branch: &String| repo.branch_target(branch).is_none() && !past.branches.contains(branch);
+    let is_free =
+        |branch: &String| repo.branch_target(branch).is_none() && !past.branches.contains(branch);
     let plain = format!("autoresearch/{name}");
     std::iter::once(plain.clone())
         .chain((2_u32..).map(|number| format!("{plain}-{number}")))
@@ -206,11 +248,25 @@ fn free_branch(repo: &Repo, past: &Past, name: &str) -> String {
 
 /// The checkout's directory name, made fit for a branch name.
 fn directory_name(checkout: &Path) -> String {
-    let name = checkout.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = checkout
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
     let clean: String = name
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
         .collect();
     let clean = clean.trim_matches(['.', '-']).to_owned();
-    if crate::flow::config::is_branch_component(&clean) { clean } else { "session".to_owned() }
+    if crate::flow::config::is_branch_component(&clean) {
+        clean
+    } else {
+        "session".to_owned()
+    }
 }

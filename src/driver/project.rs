@@ -110,18 +110,32 @@ impl Project {
     /// # Errors
     /// A file is missing, invalid, or differs from the checkout's.
     pub fn pin(&self, repo: &Repo, commit: Oid) -> Result<Pinned> {
-        let config_text = self
-            .committed(repo, commit, &self.config_path)?
-            .ok_or_else(|| {
-                Error::usage(format!(
-                    "{} is not in commit {commit:.10}",
-                    self.config_path.display()
-                ))
-                .hint(format!(
-                    "commit it: `git add {} && git commit`",
-                    self.config_path.display()
-                ))
-            })?;
+        self.pin_with(commit, |path| self.committed(repo, commit, path))
+    }
+
+    /// Reads config and scripts at a commit, whatever the checkout has.
+    ///
+    /// # Errors
+    /// A file is missing or invalid.
+    pub fn pin_past(&self, repo: &Repo, commit: Oid) -> Result<Pinned> {
+        self.pin_with(commit, |path| repo.file_at(commit, path))
+    }
+
+    fn pin_with(
+        &self,
+        commit: Oid,
+        read: impl Fn(&Path) -> Result<Option<Vec<u8>>>,
+    ) -> Result<Pinned> {
+        let config_text = read(&self.config_path)?.ok_or_else(|| {
+            Error::usage(format!(
+                "{} is not in commit {commit:.10}",
+                self.config_path.display()
+            ))
+            .hint(format!(
+                "commit it: `git add {} && git commit`",
+                self.config_path.display()
+            ))
+        })?;
         let config = Config::parse(
             &String::from_utf8_lossy(&config_text),
             &self.config_path.display().to_string(),

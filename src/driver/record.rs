@@ -68,12 +68,22 @@ pub fn run_line(
     load: f64,
 ) -> RunLine {
     let status = outcome.status();
-    let medians = |side| TrialResult::medians(&outcome.result.pairs, side);
-    let mut metrics = medians(|pair| &pair.candidate);
+    let pairs = &outcome.result.pairs;
+    let mut metrics = TrialResult::medians(pairs, |pair| &pair.candidate);
     let metric = metrics.remove(&state.opened.metric_name).unwrap_or(0.0);
-    let incumbent = medians(|pair| &pair.parent).remove(&state.opened.metric_name);
-    let values = state.metrics.iter().copied().chain(std::iter::once((metric, status)));
-    let subject = proposal.description.lines().next().unwrap_or_default().to_owned();
+    let incumbent =
+        TrialResult::medians(pairs, |pair| &pair.parent).remove(&state.opened.metric_name);
+    let values = state
+        .metrics
+        .iter()
+        .copied()
+        .chain(std::iter::once((metric, status)));
+    let subject = proposal
+        .description
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     let measured = !outcome.result.pairs.is_empty();
     RunLine {
         kind: RunTag::Run,
@@ -95,7 +105,9 @@ pub fn run_line(
         format: FORMAT_VERSION,
         session: state.opened.session.clone(),
         parent: state.head().to_owned(),
-        reference: outcome.candidate.map(|_| ref_name(&state.opened.session, run)),
+        reference: outcome
+            .candidate
+            .map(|_| ref_name(&state.opened.session, run)),
         candidate: outcome.candidate.map(|id| id.to_string()),
         tree: outcome.tree.map(|id| id.to_string()),
         reason: outcome.result.reason,
@@ -115,7 +127,12 @@ pub fn run_line(
 }
 
 /// The message of a kept commit: the description, pi-autoresearch's `Result: {json}`, trailers.
-pub fn kept_message(state: &SessionState, run: u64, proposal: &Proposal, outcome: &Outcome) -> String {
+pub fn kept_message(
+    state: &SessionState,
+    run: u64,
+    proposal: &Proposal,
+    outcome: &Outcome,
+) -> String {
     let metrics = TrialResult::medians(&outcome.result.pairs, |pair| &pair.candidate);
     let result = result_json(&state.opened.metric_name, &metrics);
     let mut trailers = vec![
@@ -124,24 +141,41 @@ pub fn kept_message(state: &SessionState, run: u64, proposal: &Proposal, outcome
         ("Metric", metric_words(state)),
     ];
     if let Some(gain) = &outcome.result.estimate {
-        trailers.push(("Estimate", format!("{:.2} % better, {} fresh pairs", gain.percent, gain.pairs)));
+        trailers.push((
+            "Estimate",
+            format!("{:.2} % better, {} fresh pairs", gain.percent, gain.pairs),
+        ));
         if let (Some(lo), Some(hi)) = (gain.lo, gain.hi) {
-            let percent = |log| crate::flow::measure::percent_better(state.opened.best_direction, log);
-            trailers.push(("Interval", format!("95 % [{:.2}, {:.2}] %", percent(lo), percent(hi))));
+            let percent =
+                |log| crate::flow::measure::percent_better(state.opened.best_direction, log);
+            trailers.push((
+                "Interval",
+                format!("95 % [{:.2}, {:.2}] %", percent(lo), percent(hi)),
+            ));
         }
     }
     if let Some(ln_e) = outcome.result.ln_e {
         trailers.push(("Evidence", format!("ln E {ln_e:.2}")));
     }
     trailers.push(("Seed", outcome.seed.to_string()));
-    let trailers: Vec<String> =
-        trailers.into_iter().map(|(key, value)| format!("Autoresearch-{key}: {value}")).collect();
-    format!("{}\n\nResult: {result}\n\n{}\n", proposal.description.trim_end(), trailers.join("\n"))
+    let trailers: Vec<String> = trailers
+        .into_iter()
+        .map(|(key, value)| format!("Autoresearch-{key}: {value}"))
+        .collect();
+    format!(
+        "{}\n\nResult: {result}\n\n{}\n",
+        proposal.description.trim_end(),
+        trailers.join("\n")
+    )
 }
 
 fn metric_words(state: &SessionState) -> String {
     let unit = &state.opened.metric_unit;
-    let unit = if unit.is_empty() { String::new() } else { format!(" ({unit})") };
+    let unit = if unit.is_empty() {
+        String::new()
+    } else {
+        format!(" ({unit})")
+    };
     let better = match state.opened.best_direction {
         crate::flow::decision::Direction::Lower => "lower",
         crate::flow::decision::Direction::Higher => "higher",

@@ -4,9 +4,17 @@ use crate::flow::record::{Gain, RunLine};
 
 /// "keep 4.10 % [3.02, 5.19], 9+9 pairs: Write the call in one transaction".
 pub fn one_line(line: &RunLine) -> String {
-    let gain = line.estimate.as_ref().map(|gain| format!(" {}", gain_words(gain))).unwrap_or_default();
+    let gain = line
+        .estimate
+        .as_ref()
+        .map(|gain| format!(" {}", gain_words(gain)))
+        .unwrap_or_default();
     let detail = line.detail.lines().next().unwrap_or_default();
-    let detail = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
+    let detail = if detail.is_empty() {
+        String::new()
+    } else {
+        format!(" ({detail})")
+    };
     format!(
         "{}, {}{gain}{detail}: {}",
         line.status.as_str(),

@@ -3,6 +3,7 @@
 pub mod child_env;
 pub mod clock;
 pub mod console;
+pub mod host;
 pub mod interrupt;
 pub mod ledger_file;
 pub mod lock;

@@ -127,7 +127,10 @@ impl Repo {
     ) -> Result<Oid> {
         let context = || format!("cannot read the files of {}", checkout.display());
         let repo = Repository::open(checkout).context(context)?;
-        let head = repo.head().and_then(|head| head.peel_to_tree()).context(context)?;
+        let head = repo
+            .head()
+            .and_then(|head| head.peel_to_tree())
+            .context(context)?;
         let mut index = repo.index().context(context)?;
         if index.has_conflicts() {
             return Err(Error::usage(format!(
@@ -138,13 +141,14 @@ impl Repo {
         }
         // In memory only: what is staged must not count apart from what is in the files.
         index.read_tree(&head).context(context)?;
-        let skip = |path: &Path, _: &[u8]| -> i32 {
-            i32::from(leave(path, head.get_path(path).is_ok()))
-        };
+        let skip =
+            |path: &Path, _: &[u8]| -> i32 { i32::from(leave(path, head.get_path(path).is_ok())) };
         index
             .add_all(["*"], IndexAddOption::DEFAULT, Some(&mut { skip }))
             .context(context)?;
-        index.update_all(["*"], Some(&mut { skip })).context(context)?;
+        index
+            .update_all(["*"], Some(&mut { skip }))
+            .context(context)?;
         index.write_tree().context(context)
     }
 

@@ -66,6 +66,11 @@ pub struct Config {
     #[serde(default = "default_max_pairs")]
     pub max_pairs: u32,
 
+    /// Shortest benchmark run, milliseconds; 0 to 60000. A shorter script is run several times in a
+    /// row and the mean of its metrics counts as one run.
+    #[serde(default = "default_min_run_ms")]
+    pub min_run_ms: f64,
+
     /// Command that builds a checkout before it is measured, as program and arguments. Without
     /// it the discarded warm-up pair does the building.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,6 +162,9 @@ fn default_false_keeps() -> f64 {
 fn default_max_pairs() -> u32 {
     60
 }
+fn default_min_run_ms() -> f64 {
+    1e3 * super::decision::RUN_SECONDS_MIN
+}
 fn default_scope() -> Vec<String> {
     vec!["**".to_owned()]
 }
@@ -226,6 +234,12 @@ impl Config {
             .or_else(|problem| fail("false_keeps_per_200", problem))?;
         if !(8..=1000).contains(&self.max_pairs) {
             return fail("max_pairs", format!("is {}; use 8 to 1000", self.max_pairs));
+        }
+        if !(0.0..=60_000.0).contains(&self.min_run_ms) {
+            return fail(
+                "min_run_ms",
+                format!("is {}; use 0 to 60000", self.min_run_ms),
+            );
         }
         if self.scope.is_empty() {
             return fail(

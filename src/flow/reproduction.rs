@@ -56,12 +56,22 @@ mod tests {
     use super::*;
 
     fn gain(log: f64, lo: f64, hi: f64) -> Gain {
-        Gain { log, lo: Some(lo), hi: Some(hi), percent: 0.0, pairs: 24 }
+        Gain {
+            log,
+            lo: Some(lo),
+            hi: Some(hi),
+            percent: 0.0,
+            pairs: 24,
+        }
     }
 
     fn check(measured: Gain, expected: Reproduction) {
         let claimed = gain(0.10, 0.08, 0.12);
-        assert_eq!(Reproduction::judge(Some(&claimed), &measured), expected, "{measured:?}");
+        assert_eq!(
+            Reproduction::judge(Some(&claimed), &measured),
+            expected,
+            "{measured:?}"
+        );
     }
 
     #[test]
@@ -76,13 +86,28 @@ mod tests {
 
     #[test]
     fn without_an_interval_nothing_can_be_told() {
-        let measured = Gain { log: 0.1, lo: None, hi: None, percent: 10.0, pairs: 3 };
-        assert_eq!(Reproduction::judge(None, &measured), Reproduction::CannotTell);
+        let measured = Gain {
+            log: 0.1,
+            lo: None,
+            hi: None,
+            percent: 10.0,
+            pairs: 3,
+        };
+        assert_eq!(
+            Reproduction::judge(None, &measured),
+            Reproduction::CannotTell
+        );
     }
 
     #[test]
     fn without_a_claim_a_gain_is_enough() {
-        assert_eq!(Reproduction::judge(None, &gain(0.02, 0.01, 0.03)), Reproduction::Reproduced);
-        assert_eq!(Reproduction::judge(None, &gain(0.0, -0.01, 0.01)), Reproduction::CannotTell);
+        assert_eq!(
+            Reproduction::judge(None, &gain(0.02, 0.01, 0.03)),
+            Reproduction::Reproduced
+        );
+        assert_eq!(
+            Reproduction::judge(None, &gain(0.0, -0.01, 0.01)),
+            Reproduction::CannotTell
+        );
     }
 }

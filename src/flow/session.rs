@@ -190,8 +190,7 @@ impl SessionState {
         self.absorb_noise(line)?;
         self.tests += u32::from(line.pairs.iter().any(|pair| pair.phase == Phase::Screen));
         if line.metric > 0.0 {
-            self.metrics
-                .push((line.metric, line.status));
+            self.metrics.push((line.metric, line.status));
         }
         if let Some(tree) = &line.tree {
             self.trees.entry(tree.clone()).or_insert(line.run);

@@ -115,22 +115,20 @@ impl Calibration {
     }
 }
 
-/// Times a benchmark is run in a slot, its results summed, so that a run lasts
-/// at least [`RUN_SECONDS_MIN`]; from 1 to 10,000. `median_run_s` is the median
-/// time of one run in seconds.
+/// Times a benchmark is run in a slot, its results summed, so that a run lasts at least `wanted_s`
+/// seconds (by default [`RUN_SECONDS_MIN`]); from 1 to 10,000. `median_run_s` is the median time of
+/// one run in seconds.
 ///
 /// # Panics
-/// If `median_run_s` is not finite and above 0.
+/// If `median_run_s` is not finite and above 0, or `wanted_s` is not finite.
 #[must_use]
-pub fn repeats_needed(median_run_s: f64) -> u32 {
+pub fn repeats_needed(median_run_s: f64, wanted_s: f64) -> u32 {
     assert!(
-        median_run_s.is_finite() && median_run_s > 0.0,
-        "median run time {median_run_s} s"
+        median_run_s.is_finite() && median_run_s > 0.0 && wanted_s.is_finite(),
+        "median run time {median_run_s} s, wanted {wanted_s} s"
     );
     // In range by the clamp, so the conversion is exact.
-    (RUN_SECONDS_MIN / median_run_s)
-        .ceil()
-        .clamp(1.0, REPEATS_MAX) as u32
+    (wanted_s / median_run_s).ceil().clamp(1.0, REPEATS_MAX) as u32
 }
 
 /// Whether to suggest wall time minus run-queue delay as the metric and wall
@@ -319,7 +317,11 @@ mod tests {
             (0.03, 7),
             (1e-9, 10_000),
         ] {
-            assert_eq!(repeats_needed(median_s), repeats, "{median_s} s");
+            assert_eq!(
+                repeats_needed(median_s, RUN_SECONDS_MIN),
+                repeats,
+                "{median_s} s"
+            );
         }
     }
 

@@ -1,14 +1,16 @@
 //! Which way is better, and the log gain of one pair.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::DecisionError;
 
 /// Whether less or more of a metric is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// Less is better: seconds, bytes, allocations.
+    #[default]
     Lower,
     /// More is better: requests a second, a score.
     Higher,

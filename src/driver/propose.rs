@@ -1,0 +1,216 @@
+//! From the proposers' plans to trees of candidates.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use git2::Oid;
+
+use super::bench::Bench;
+use super::engine::commit_id;
+use super::open::Opened;
+use super::propose_agent;
+use crate::edge::console::Console;
+use crate::edge::ledger_file;
+use crate::error::{Context, Error, Result};
+use crate::flow::config_parts::{Knob, ProposerName};
+use crate::flow::proposal::{Change, Proposal};
+use crate::flow::record::Reason;
+use crate::propose::ideas::{self, Backlog};
+use crate::propose::{Plan, knob, tune};
+
+/// A proposal with the tree it makes of the incumbent, or why it makes none.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The proposal.
+    pub proposal: Proposal,
+    /// The candidate's tree.
+    pub tree: std::result::Result<Oid, (Reason, String)>,
+}
+
+/// The proposers of a run, asked in order.
+#[derive(Debug)]
+pub struct Proposers {
+    order: Vec<ProposerName>,
+    seed: u64,
+}
+
+impl Proposers {
+    /// Proposers in the order in which they are asked.
+    ///
+    /// # Errors
+    /// The backlog is malformed, or `agent` is asked for and not configured.
+    pub fn new(order: Vec<ProposerName>, opened: &Opened) -> Result<Self> {
+        if order.contains(&ProposerName::Agent) && opened.pinned.config.agent.is_none() {
+            return Err(Error::usage(
+                "proposer `agent` needs an `agent` in autoresearch.config.json",
+            )
+            .hint("for example `\"agent\": {\"preset\": \"claude\"}`"));
+        }
+        let backlog = read_backlog(opened)?;
+        ideas::check_knobs(&backlog, &opened.pinned.config.knobs)?;
+        // The same session searches in the same order when it goes on.
+        let seed = opened.state.opened.timestamp;
+        Ok(Self { order, seed })
+    }
+
+    /// The next candidate, or `None` when no proposer has one.
+    ///
+    /// # Errors
+    /// The backlog is malformed, or the repository cannot be read.
+    pub fn next(&mut self, opened: &Opened, bench: &mut Bench) -> Result<Option<Draft>> {
+        for &name in &self.order {
+            let draft = match name {
+                ProposerName::Ideas => self.from_ideas(opened)?,
+                ProposerName::Tune => self.from_tune(opened)?,
+                ProposerName::Agent => {
+                    Some(propose_agent::draft(opened, bench, &read_backlog(opened)?)?)
+                }
+            };
+            if draft.is_some() {
+                return Ok(draft);
+            }
+        }
+        Ok(None)
+    }
+
+    fn from_ideas(&self, opened: &Opened) -> Result<Option<Draft>> {
+        let backlog = read_backlog(opened)?;
+        let knobs = &opened.pinned.config.knobs;
+        let current = current_values(opened)?;
+        let plan = ideas::next(&backlog, &opened.state.tried, knobs, &current);
+        plan.map(|plan| draft_of(plan, opened)).transpose()
+    }
+
+    fn from_tune(&self, opened: &Opened) -> Result<Option<Draft>> {
+        let knobs = &opened.pinned.config.knobs;
+        let current = current_values(opened)?;
+        let plan = tune::next(knobs, &current, &opened.state.tried, self.seed);
+        plan.map(|plan| draft_of(plan, opened)).transpose()
+    }
+
+    /// Ticks finished entries of the backlog, each in its own line; nothing else of the file
+    /// changes. The ledger knows anyway: a tick that fails is only said.
+    pub fn note(&self, opened: &Opened, console: &Console) {
+        if let Err(error) = tick(opened) {
+            console.warn(&format!(
+                "cannot tick {}: {error}",
+                ideas_path(opened).display()
+            ));
+        }
+    }
+}
+
+fn tick(opened: &Opened) -> Result<()> {
+    let path = ideas_path(opened);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        return Ok(());
+    };
+    let backlog = ideas::parse(&text, &path.display().to_string())?;
+    let finished = ideas::finished(&backlog, &opened.state.tried, &opened.pinned.config.knobs);
+    let ticked = finished.iter().fold(text.clone(), |text, (id, verdict)| {
+        ideas::tick(&text, id, verdict).unwrap_or(text)
+    });
+    if ticked == text {
+        Ok(())
+    } else {
+        ledger_file::replace(&path, &ticked)
+    }
+}
+
+fn ideas_path(opened: &Opened) -> std::path::PathBuf {
+    opened.project.ideas(&opened.pinned.config)
+}
+
+/// The backlog as it is in the checkout now: a person may add to it while the loop runs.
+fn read_backlog(opened: &Opened) -> Result<Backlog> {
+    let path = ideas_path(opened);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).context(|| format!("cannot read {}", path.display())),
+    };
+    ideas::parse(&text, &path.display().to_string())
+}
+
+/// Each knob's value in the incumbent. A knob that is not found there any more is left out.
+fn current_values(opened: &Opened) -> Result<BTreeMap<String, String>> {
+    let head = commit_id(opened.state.head())?;
+    let mut values = BTreeMap::new();
+    for knob in &opened.pinned.config.knobs {
+        let source = source_of(opened, head, knob)?;
+        if let Some(Ok(value)) = source.map(|source| knob::read(&source, knob)) {
+            values.insert(knob.name.clone(), value);
+        }
+    }
+    Ok(values)
+}
+
+fn source_of(opened: &Opened, commit: Oid, knob: &Knob) -> Result<Option<String>> {
+    let bytes = opened.repo.file_at(commit, Path::new(&knob.file))?;
+    Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
+}
+
+fn draft_of(plan: Plan, opened: &Opened) -> Result<Draft> {
+    let head = commit_id(opened.state.head())?;
+    let checkout = &opened.project.checkout;
+    let (proposal, text) = match &plan {
+        Plan::Patch { path, .. } => {
+            let file = checkout.join(path);
+            (
+                plan.proposal(std::fs::read(&file).unwrap_or_default()),
+                file.is_file(),
+            )
+        }
+        Plan::Knobs { .. } => (plan.proposal(Vec::new()), true),
+    };
+    let tree = match &proposal.change {
+        Change::Patch { path, .. } if !text => {
+            Err((Reason::NotApplicable, format!("{path} does not exist")))
+        }
+        Change::Patch { path, text } => opened.repo.apply_patch(head, text)?.map_err(|why| {
+            (
+                Reason::NotApplicable,
+                format!("{path} does not apply: {why}"),
+            )
+        }),
+        Change::Knobs(settings) => turn_knobs(opened, head, settings)?,
+        Change::Agent => Err((
+            Reason::ProposeFailed,
+            "an agent's plan has no patch".to_owned(),
+        )),
+    };
+    Ok(Draft { proposal, tree })
+}
+
+/// Writes knob settings into the incumbent's sources.
+fn turn_knobs(
+    opened: &Opened,
+    head: Oid,
+    settings: &BTreeMap<String, String>,
+) -> Result<std::result::Result<Oid, (Reason, String)>> {
+    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let not_applicable = |detail: String| Ok(Err((Reason::NotApplicable, detail)));
+    for (name, value) in settings {
+        let Some(knob) = opened
+            .pinned
+            .config
+            .knobs
+            .iter()
+            .find(|knob| knob.name == *name)
+        else {
+            return not_applicable(format!("knob {name} is not in the config"));
+        };
+        let source = match files.get(&knob.file) {
+            Some(edited) => Some(String::from_utf8_lossy(edited).into_owned()),
+            None => source_of(opened, head, knob)?,
+        };
+        let Some(source) = source else {
+            return not_applicable(format!("{} is not in the incumbent", knob.file));
+        };
+        match knob::write(&source, knob, value) {
+            Ok(edited) => files.insert(knob.file.clone(), edited.into_bytes()),
+            Err(error) => return not_applicable(error.to_string()),
+        };
+    }
+    opened.repo.replace_files(head, &files).map(Ok)
+}

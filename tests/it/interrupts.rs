@@ -1,0 +1,189 @@
+//! Ctrl-C, kill -9 and damage: nothing is left behind, and the next run goes on by itself.
+
+use std::fs;
+
+use crate::support::{EXACT_SCRIPT, Project, verdict};
+
+const IDEAS: &[(&str, &[(&str, &str)])] = &[
+    ("worse", &[("src/cost.txt", "101\n")]),
+    ("better", &[("src/cost.txt", "99\n")]),
+];
+
+/// A line for a script: sends `signal` to the loop itself, once, when `condition` holds.
+fn strike(signal: &str, condition: &str) -> String {
+    format!(
+        "if [ {condition} ] && mkdir \"$HOME/struck\" 2> /dev/null; then kill -{signal} $PPID; sleep 0.2; fi\n"
+    )
+}
+
+fn project_struck_in_benchmark(signal: &str, condition: &str) -> Project {
+    let script = EXACT_SCRIPT.replace(
+        "set -e\n",
+        &format!("set -e\n{}", strike(signal, condition)),
+    );
+    let project = Project::new(&script);
+    fs::create_dir(project.beside("home")).expect("a home");
+    project.ideas(IDEAS);
+    project
+}
+
+/// After whatever happened, one more run must finish the job as if nothing had happened.
+fn assert_goes_on(project: &Project) {
+    project.run(&["run", "-n", "2"]).expect(0);
+    assert_eq!(
+        project.verdicts(),
+        [verdict("discard", "no_gain"), verdict("keep", "improved")]
+    );
+    let numbers: Vec<Option<u64>> = project
+        .runs()
+        .iter()
+        .map(|run| run["run"].as_u64())
+        .collect();
+    assert_eq!(numbers, [Some(1), Some(2)]);
+    assert_eq!(
+        project.git(&["show", "autoresearch/toy:src/cost.txt"]),
+        "99\n"
+    );
+    project.assert_nothing_left();
+}
+
+#[test]
+fn kill_9_in_the_calibration_is_survived() {
+    let project = project_struck_in_benchmark("KILL", "1 = 1");
+    assert_eq!(project.run(&["run", "-n", "2"]).code, None);
+    assert_goes_on(&project);
+}
+
+#[test]
+fn kill_9_while_a_candidate_is_measured_is_survived() {
+    let project = project_struck_in_benchmark("KILL", "$(cat src/cost.txt) = 99");
+    assert_eq!(project.run(&["run", "-n", "2"]).code, None);
+    assert_eq!(project.verdicts(), [verdict("discard", "no_gain")]);
+    assert_goes_on(&project);
+}
+
+#[test]
+fn kill_9_in_the_gate_is_survived() {
+    let project = Project::new(EXACT_SCRIPT);
+    fs::create_dir(project.beside("home")).expect("a home");
+    project.write(
+        "autoresearch.checks.sh",
+        &strike("KILL", "$(cat src/cost.txt) = 99"),
+    );
+    project.ideas(IDEAS);
+    assert_eq!(project.run(&["run", "-n", "2"]).code, None);
+    assert_goes_on(&project);
+}
+
+#[test]
+fn a_kill_between_the_record_and_the_branch_is_finished_by_the_next_run() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(&[IDEAS[0], IDEAS[1], ("last", &[("src/note.txt", "x\n")])]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    let kept = project.git(&["rev-parse", "autoresearch/toy"]);
+    // As a kill right after the append would leave it.
+    project.git(&["update-ref", "-d", "refs/heads/autoresearch/toy"]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.git(&["rev-parse", "autoresearch/toy"]), kept);
+    assert_eq!(project.runs()[2]["parent"].as_str(), Some(kept.trim()));
+}
+
+#[test]
+fn ctrl_c_finishes_the_step_leaves_nothing_and_exits_130() {
+    let project = project_struck_in_benchmark("INT", "$(cat src/cost.txt) = 99");
+    project
+        .run(&["run", "-n", "2"])
+        .expect(130)
+        .says("finishing the current step")
+        .says("`autoresearch run` goes on from here");
+    assert_eq!(project.verdicts(), [verdict("discard", "no_gain")]);
+    project.assert_nothing_left();
+    assert_goes_on(&project);
+}
+
+#[test]
+fn a_second_signal_stops_a_benchmark_that_hangs() {
+    let hang = "if [ $(cat src/cost.txt) = 99 ] && mkdir \"$HOME/struck\" 2> /dev/null; then kill -TERM $PPID; sleep 600; fi\n";
+    let script = EXACT_SCRIPT.replace("set -e\n", &format!("set -e\n{hang}"));
+    let project = Project::new(&script);
+    fs::create_dir(project.beside("home")).expect("a home");
+    project.ideas(IDEAS);
+    project.run(&["run", "-n", "2"]).expect(130);
+    project.assert_nothing_left();
+    assert_goes_on(&project);
+}
+
+#[test]
+fn a_torn_last_line_is_moved_aside_and_the_run_goes_on() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(IDEAS);
+    project.run(&["run", "-n", "1"]).expect(0);
+    let path = project.root().join("experiments.jsonl");
+    let whole = fs::read_to_string(&path).expect("a ledger");
+    fs::write(&path, format!("{whole}{{\"type\":\"run\",\"run\":2,\"comm")).expect("written");
+    project
+        .run(&["run", "-n", "1"])
+        .expect(0)
+        .says("line 4 was cut short by a crash");
+    assert_eq!(
+        project.verdicts(),
+        [verdict("discard", "no_gain"), verdict("keep", "improved")]
+    );
+    let torn =
+        fs::read_to_string(project.root().join("experiments.jsonl.torn")).expect("kept aside");
+    assert!(torn.contains("\"run\":2"), "{torn}");
+}
+
+#[test]
+fn a_damaged_line_elsewhere_is_an_error_with_its_number_and_nothing_is_written() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(IDEAS);
+    project.run(&["run", "-n", "1"]).expect(0);
+    let path = project.root().join("experiments.jsonl");
+    let whole = fs::read_to_string(&path).expect("a ledger");
+    let damaged = whole.replace("\"status\":\"discard\"", "\"status\":\"kept\"");
+    fs::write(&path, &damaged).expect("written");
+    let ran = project.run(&["run", "-n", "1"]).expect(2);
+    assert!(
+        ran.stderr.contains("experiments.jsonl:3") && ran.stderr.contains("kept"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(fs::read_to_string(&path).expect("a ledger"), damaged);
+    assert_eq!(project.run(&["log"]).code, Some(2));
+}
+
+#[test]
+fn a_second_loop_in_the_same_repository_is_refused() {
+    let project = Project::new(EXACT_SCRIPT);
+    // The benchmark itself starts the second loop, while the first holds the lock.
+    let script = EXACT_SCRIPT.replace(
+        "set -e\n",
+        "set -e\n[ -e \"$HOME/second\" ] || { touch \"$HOME/second\"; (cd \"$SECOND_IN\" && \"$SECOND\" run -n 1) > \"$HOME/second\" 2>&1 || echo \"exit $?\" >> \"$HOME/second\"; }\n",
+    );
+    let config = crate::support::CONFIG.replace(
+        "\"min_run_ms\"",
+        "\"env_allow\": [\"SECOND*\", \"AUTORESEARCH_*\"], \"min_run_ms\"",
+    );
+    project.write("autoresearch.sh", &script);
+    project.write("autoresearch.config.json", &config);
+    project.ideas(IDEAS);
+    fs::create_dir(project.beside("home")).expect("a home");
+    let output = project
+        .command(&["run", "-n", "1"])
+        .env("SECOND", env!("CARGO_BIN_EXE_autoresearch"))
+        .env("SECOND_IN", project.root())
+        .output()
+        .expect("the binary starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let second = fs::read_to_string(project.beside("home/second")).expect("its output");
+    assert!(
+        second.contains("another autoresearch is at work in this repository"),
+        "{second}"
+    );
+    assert!(second.contains("exit 3"), "{second}");
+}

@@ -1,0 +1,289 @@
+//! What is kept, what is dropped, and what it looks like in git and in the ledger.
+
+use crate::support::{EXACT_SCRIPT, NOISY_SCRIPT, Project, verdict};
+
+#[test]
+fn a_real_gain_is_kept_and_everything_else_is_not() {
+    let project = Project::new(NOISY_SCRIPT);
+    project.ideas(&[
+        ("slower", &[("src/cost.txt", "130\n")]),
+        ("broken", &[("src/cost.txt", "\n")]),
+        ("wrong", &[("src/cost.txt", "60\n"), ("src/bad.txt", "x\n")]),
+        (
+            "elsewhere",
+            &[("src/cost.txt", "60\n"), ("src/autoresearch.sh", "echo\n")],
+        ),
+        ("faster", &[("src/cost.txt", "70\n")]),
+        ("faster-again", &[("src/cost.txt", "70\n")]),
+    ]);
+    project.run(&["run", "--max-iterations", "9"]).expect(0);
+    assert_eq!(
+        project.verdicts(),
+        [
+            verdict("discard", "no_gain"),
+            verdict("crash", "bad_metric"),
+            verdict("checks_failed", "gate_failed"),
+            verdict("checks_failed", "drift"),
+            verdict("keep", "improved"),
+            verdict("discard", "not_applicable"),
+        ]
+    );
+    assert_eq!(
+        project.git(&["show", "autoresearch/toy:src/cost.txt"]),
+        "70\n"
+    );
+    assert_eq!(
+        project
+            .git(&["rev-list", "--count", "main..autoresearch/toy"])
+            .trim(),
+        "1"
+    );
+    let claim = project.ledger().pop().expect("a last line");
+    assert_eq!(claim["type"], "claim");
+    let percent = claim["estimate"]["percent"].as_f64().expect("a number");
+    assert!((28.0..=32.0).contains(&percent), "{percent}");
+    project.assert_nothing_left();
+}
+
+#[test]
+fn an_exact_metric_needs_no_statistics() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(&[
+        ("same", &[("src/note.txt", "two\n")]),
+        ("worse", &[("src/cost.txt", "101\n")]),
+        ("better", &[("src/cost.txt", "99\n")]),
+    ]);
+    project.run(&["run", "-n", "3"]).expect(0);
+    assert_eq!(
+        project.verdicts(),
+        [
+            verdict("discard", "no_gain"),
+            verdict("discard", "no_gain"),
+            verdict("keep", "improved")
+        ]
+    );
+    assert_eq!(project.runs()[0]["pairs"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_run_of_nothing_but_no_ops_keeps_nothing_and_claims_nothing() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(&[
+        ("a", &[("src/note.txt", "a\n")]),
+        ("b", &[("src/note.txt", "b\n")]),
+        ("c", &[("src/note.txt", "c\n")]),
+    ]);
+    let ran = project.run(&["run", "-n", "5"]).expect(0);
+    assert_eq!(project.verdicts(), vec![verdict("discard", "no_gain"); 3]);
+    assert!(project.ledger().iter().all(|line| line["type"] != "claim"));
+    assert!(
+        project
+            .git(&["branch", "--list", "autoresearch/*"])
+            .is_empty(),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_higher_is_better_metric_is_kept_when_it_rises() {
+    let config = crate::support::CONFIG.replace("\"unit\": \"ms\"", "\"direction\": \"higher\"");
+    let project = Project::with_config(EXACT_SCRIPT, &config);
+    project.ideas(&[
+        ("less", &[("src/cost.txt", "90\n")]),
+        ("more", &[("src/cost.txt", "110\n")]),
+    ]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    assert_eq!(
+        project.verdicts(),
+        [verdict("discard", "no_gain"), verdict("keep", "improved")]
+    );
+}
+
+#[test]
+fn a_guard_that_gets_worse_drops_the_candidate() {
+    let script = format!("{EXACT_SCRIPT}echo \"METRIC size=$(wc -c < src/note.txt)\"\n");
+    let config = crate::support::CONFIG.replace(
+        "\"guards\": [",
+        "\"guards\": [{\"name\": \"size\", \"tolerance_percent\": 10}, ",
+    );
+    let project = Project::with_config(&script, &config);
+    project.ideas(&[
+        (
+            "bloat",
+            &[
+                ("src/cost.txt", "90\n"),
+                ("src/note.txt", "one two three\n"),
+            ],
+        ),
+        ("lean", &[("src/cost.txt", "95\n")]),
+    ]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    assert_eq!(
+        project.verdicts(),
+        [
+            verdict("discard", "guard_failed"),
+            verdict("keep", "improved")
+        ]
+    );
+    let detail = project.runs()[0]["detail"]
+        .as_str()
+        .expect("a detail")
+        .to_owned();
+    assert!(
+        detail.contains("size is 250.00 % worse; 10 % is allowed"),
+        "{detail}"
+    );
+}
+
+#[test]
+fn the_same_tree_is_not_judged_twice() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(&[
+        ("first", &[("src/note.txt", "x\n")]),
+        ("second", &[("src/note.txt", "x\n")]),
+    ]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    assert_eq!(
+        project.verdicts(),
+        [verdict("discard", "no_gain"), verdict("discard", "repeat")]
+    );
+}
+
+#[test]
+fn equal_artifacts_cost_no_benchmark_run() {
+    let config = crate::support::CONFIG.replace(
+        "\"min_run_ms\"",
+        "\"build\": [\"cp\", \"src/cost.txt\", \"ignored\"], \"artifacts\": [\"ignored\"], \"min_run_ms\"",
+    );
+    let project = Project::with_config(EXACT_SCRIPT, &config);
+    project.ideas(&[("comment", &[("src/note.txt", "x\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("discard", "no_change")]);
+    assert_eq!(project.runs()[0]["pairs"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn a_failing_build_is_a_crash_with_its_output() {
+    let config = crate::support::CONFIG.replace(
+        "\"min_run_ms\"",
+        "\"build\": [\"sh\", \"-c\", \"! grep two src/note.txt\"], \"min_run_ms\"",
+    );
+    let project = Project::with_config(EXACT_SCRIPT, &config);
+    project.ideas(&[("unbuildable", &[("src/note.txt", "two\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("crash", "build_failed")]);
+    let detail = project.runs()[0]["detail"]
+        .as_str()
+        .expect("a detail")
+        .to_owned();
+    assert_eq!(detail, "the build exited with code 1\ntwo");
+}
+
+#[test]
+fn every_candidate_stays_reachable_and_a_kept_commit_carries_its_result() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(&[
+        ("worse", &[("src/cost.txt", "101\n")]),
+        ("better", &[("src/cost.txt", "99\n")]),
+    ]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    let runs = project.runs();
+    for run in &runs {
+        let reference = run["ref"].as_str().expect("a ref");
+        let commit = project.git(&["rev-parse", reference]);
+        assert_eq!(commit.trim(), run["candidate"].as_str().expect("a commit"));
+    }
+    let message = project.git(&["log", "-1", "--format=%B", "autoresearch/toy"]);
+    assert!(
+        message.starts_with("Try better.\n\nResult: {\"status\":\"keep\",\"cost\":99.0"),
+        "{message}"
+    );
+    let trailers = project.git(&[
+        "log",
+        "-1",
+        "--format=%(trailers:key=Autoresearch-Estimate,valueonly)",
+        "autoresearch/toy",
+    ]);
+    assert_eq!(trailers.trim(), "1.00 % better, 2 fresh pairs");
+    let diff = project.run(&["show", "1", "--diff"]).expect(0);
+    assert!(diff.stdout.contains("-100\n+101\n"), "{}", diff.stdout);
+}
+
+#[test]
+fn benchmark_and_gate_files_never_enter_a_commit() {
+    let script = format!("{EXACT_SCRIPT}date > src/left-behind.txt\n");
+    let project = Project::new(&script);
+    project.ideas(&[("better", &[("src/cost.txt", "99\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(
+        project.git(&["diff", "--name-only", "main", "autoresearch/toy"]),
+        "src/cost.txt\n"
+    );
+}
+
+#[test]
+fn ideas_are_ticked_with_their_verdict_and_nothing_else_of_the_file_changes() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(&[
+        ("worse", &[("src/cost.txt", "101\n")]),
+        ("better", &[("src/cost.txt", "99\n")]),
+    ]);
+    let before = project.read("ideas.md");
+    project.run(&["run", "-n", "2"]).expect(0);
+    let after = project.read("ideas.md");
+    assert!(
+        after.contains("- [x] **worse** (p1) Try worse. → discard, run 1"),
+        "{after}"
+    );
+    assert!(
+        after.contains("- [x] **better** (p1) Try better. → keep, run 2 (+1.0 %)"),
+        "{after}"
+    );
+    let others = |text: &str| -> Vec<String> {
+        text.lines()
+            .filter(|line| !line.starts_with("- ["))
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(others(&before), others(&after));
+}
+
+#[test]
+fn a_second_run_goes_on_with_the_session_and_a_changed_config_starts_a_new_one() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(&[
+        ("a", &[("src/cost.txt", "99\n")]),
+        ("b", &[("src/note.txt", "b\n")]),
+        ("c", &[("src/cost.txt", "98\n")]),
+    ]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    project.run(&["run", "-n", "1"]).expect(0);
+    let kinds: Vec<String> = project
+        .ledger()
+        .iter()
+        .map(|line| line["type"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(kinds, ["config", "calibration", "run", "claim", "run"]);
+    assert_eq!(project.runs()[1]["parent"], project.runs()[0]["candidate"]);
+
+    project.write(
+        "autoresearch.config.json",
+        &crate::support::CONFIG
+            .replace("\"min_run_ms\": 0", "\"min_run_ms\": 0, \"max_pairs\": 30"),
+    );
+    project.git(&["add", "autoresearch.config.json"]);
+    project.git(&["commit", "--quiet", "--message", "config"]);
+    project
+        .run(&["run", "-n", "1"])
+        .expect(0)
+        .says("starting a new session: the config or a script changed");
+    let last = project.runs().pop().expect("a run");
+    assert_eq!(
+        (last["run"].as_u64(), last["segment"].as_u64()),
+        (Some(3), Some(1))
+    );
+    assert_eq!(
+        project.git(&["branch", "--list", "autoresearch/*"]).trim(),
+        "autoresearch/toy\n  autoresearch/toy-2"
+    );
+}

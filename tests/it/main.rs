@@ -1,0 +1,11 @@
+//! The binary on real repositories, with scripted benchmarks.
+
+mod support;
+
+mod bad_input;
+mod interrupts;
+mod keeps_and_drops;
+mod processes;
+mod tidy;
+mod try_and_reproduce;
+mod users_work;

@@ -1,0 +1,189 @@
+//! Driving by hand: `try`, agents, and checking a claim.
+
+use crate::support::{CONFIG, EXACT_SCRIPT, Project, verdict};
+
+#[test]
+fn try_keeps_a_better_change_on_the_branch_and_leaves_the_working_tree_as_it_is() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.write("src/cost.txt", "90\n");
+    project.write("notes.txt", "a file of mine\n");
+    let before = project.snapshot();
+    project.run(&["try", "-m", "Make it cheaper"]).expect(0);
+    assert_eq!(project.snapshot(), before);
+    assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
+    assert_eq!(
+        project.git(&["diff", "--name-only", "main", "autoresearch/toy"]),
+        "src/cost.txt\n"
+    );
+    assert!(
+        project
+            .git(&["log", "-1", "--format=%s", "autoresearch/toy"])
+            .starts_with("Make it cheaper")
+    );
+
+    // The next change is judged against what was just kept, on top of the same working tree.
+    project.write("src/note.txt", "two\n");
+    project.run(&["try"]).expect(1);
+    assert_eq!(project.verdicts()[1], verdict("discard", "no_gain"));
+    assert_eq!(project.runs()[1]["parent"], project.runs()[0]["candidate"]);
+    assert_eq!(project.runs()[1]["description"], "Change src/note.txt");
+}
+
+#[test]
+fn try_without_a_change_or_with_a_protected_one_says_so() {
+    let project = Project::new(EXACT_SCRIPT);
+    project
+        .run(&["try"])
+        .expect(2)
+        .says("no change inside the scope to try");
+    project.write("README.md", "untracked and outside the scope\n");
+    project
+        .run(&["try"])
+        .expect(2)
+        .says("no change inside the scope to try");
+    project.git(&["add", "README.md"]);
+    project.git(&["commit", "--quiet", "--message", "readme"]);
+    project.write("README.md", "tracked and outside the scope\n");
+    project.run(&["try"]).expect(1);
+    assert_eq!(project.verdicts(), [verdict("checks_failed", "drift")]);
+}
+
+#[test]
+fn a_kept_run_is_reproduced_from_a_fresh_clone_and_others_are_refused() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(&[
+        ("worse", &[("src/cost.txt", "101\n")]),
+        ("better", &[("src/cost.txt", "80\n")]),
+    ]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    project.git(&["add", "experiments.jsonl"]);
+    project.git(&["commit", "--quiet", "--message", "ledger"]);
+    project.git(&["clone", "--quiet", ".", "../clone"]);
+    let clone = project.beside("clone");
+    let clone = clone.to_str().expect("UTF-8");
+    project.git(&[
+        "-C",
+        clone,
+        "fetch",
+        "--quiet",
+        "origin",
+        "autoresearch/toy",
+    ]);
+    let ran = project
+        .run(&["-C", clone, "reproduce", "2", "--pairs", "8"])
+        .expect(0);
+    assert!(
+        ran.stdout.contains("verdict   reproduced"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("measured  +20.00 %"), "{}", ran.stdout);
+    project
+        .run(&["-C", clone, "reproduce", "1"])
+        .expect(2)
+        .says("run 1 was not kept (no gain)");
+    project
+        .run(&["-C", clone, "reproduce", "7"])
+        .expect(2)
+        .says("there is no run 7");
+    let json = project
+        .run(&[
+            "-C",
+            clone,
+            "reproduce",
+            "FETCH_HEAD",
+            "--pairs",
+            "8",
+            "--json",
+        ])
+        .expect(0);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(
+        (json["verdict"].as_str(), json["run"].as_u64()),
+        (Some("reproduced"), Some(2))
+    );
+}
+
+#[test]
+fn a_claim_that_is_not_true_is_not_reproduced() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.write("src/cost.txt", "105\n");
+    project.commit("slower");
+    let ran = project
+        .run(&["reproduce", "HEAD", "--pairs", "8"])
+        .expect(1);
+    assert!(
+        ran.stdout.contains("verdict   not reproduced"),
+        "{}",
+        ran.stdout
+    );
+}
+
+/// An agent as a shell command.
+fn with_agent(command: &str) -> Project {
+    let command = serde_json::to_string(&["sh", "-c", command]).expect("JSON");
+    let config = CONFIG.replace(
+        "\"min_run_ms\"",
+        &format!("\"proposers\": [\"agent\"], \"agent\": {{\"command\": {command}}}, \"timeouts\": {{\"propose_s\": 2}}, \"min_run_ms\""),
+    );
+    Project::with_config(EXACT_SCRIPT, &config)
+}
+
+#[test]
+fn what_an_agent_leaves_in_its_worktree_is_the_candidate_committed_or_not() {
+    let project = with_agent(
+        "echo $(( $(cat src/cost.txt) - 1 )) > src/cost.txt; echo new > src/added.txt; \
+         git add --all; git -c user.name=a -c user.email=a commit --quiet --message mine; \
+         echo two > src/note.txt; \
+         echo '{\"description\": \"Shave one off\", \"asi\": {\"hypothesis\": \"it helps\"}}' > \"$AUTORESEARCH_ANSWER\"",
+    );
+    project.run(&["run", "-n", "2"]).expect(0);
+    assert_eq!(project.verdicts(), vec![verdict("keep", "improved"); 2]);
+    assert_eq!(
+        project.git(&["show", "autoresearch/toy:src/cost.txt"]),
+        "98\n"
+    );
+    assert_eq!(
+        project.git(&["show", "autoresearch/toy:src/note.txt"]),
+        "two\n"
+    );
+    assert_eq!(project.runs()[0]["description"], "Shave one off");
+    assert_eq!(project.runs()[0]["asi"]["hypothesis"], "it helps");
+    assert_eq!(
+        project
+            .git(&["rev-list", "--count", "main..autoresearch/toy"])
+            .trim(),
+        "2"
+    );
+    project.assert_nothing_left();
+}
+
+#[test]
+fn an_agent_that_changes_nothing_fails_or_hangs_is_recorded_and_survived() {
+    let project = with_agent(
+        "n=$(ls \"$HOME\" | wc -l); touch \"$HOME/$n\"; case $n in 0) exit 0;; 1) echo sorry; exit 3;; 2) sleep 600;; *) echo 99 > src/cost.txt;; esac",
+    );
+    std::fs::create_dir(project.beside("home")).expect("a home");
+    project.run(&["run", "-n", "4"]).expect(0);
+    assert_eq!(
+        project.verdicts(),
+        [
+            verdict("discard", "no_change"),
+            verdict("crash", "propose_failed"),
+            verdict("crash", "propose_failed"),
+            verdict("keep", "improved"),
+        ]
+    );
+    assert_eq!(
+        project.runs()[1]["detail"],
+        "the agent exited with code 3\nsorry"
+    );
+}
+
+#[test]
+fn an_agent_that_edits_the_benchmark_is_rejected() {
+    let project = with_agent("echo 'echo METRIC cost=1' > autoresearch.sh");
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("checks_failed", "drift")]);
+    assert_eq!(project.runs()[0]["detail"], "autoresearch.sh is protected");
+}
