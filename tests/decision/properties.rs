@@ -25,8 +25,16 @@ fn ln_e(d: &[f64], s0: f64) -> f64 {
     e.ln_e()
 }
 
+/// Failures are not written to the source tree.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(200)
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+    #![proptest_config(config())]
 
     #[test]
     fn the_unit_of_a_metric_does_not_matter(

@@ -45,7 +45,9 @@ impl GuardState {
 /// *Pass* is an e-process on `d + tau`: evidence that the metric is better than
 /// "worse by tau" (non-inferiority). A guard worse by exactly `tau` passes with
 /// probability at most `1 / guard_e`. *Fail* is an e-process on `-d`: evidence
-/// that the metric is worse at all.
+/// that the metric is worse at all. The first to reach its line decides, so on
+/// a metric much quieter than its tolerance a small, certain loss fails although
+/// it is within the tolerance.
 ///
 /// Feed it every pair of the candidate in order: the screen's, the
 /// confirmation's, then extra pairs while it is open. A decision is final and

@@ -304,90 +304,34 @@ mod tests {
 
     #[test]
     fn every_field_out_of_range_is_named() {
-        let p = Params::default();
-        for (name, bad) in [
-            (
-                "thetas",
-                Params {
-                    thetas: [0.5, 1.0, f64::NAN, 4.0],
-                    ..p
-                },
-            ),
-            (
-                "weights",
-                Params {
-                    weights: [0.3, 0.3, 0.3, 0.3],
-                    ..p
-                },
-            ),
-            (
-                "weights",
-                Params {
-                    weights: [1.0, 0.0, 0.0, 0.0],
-                    ..p
-                },
-            ),
-            ("nu", Params { nu: 0.0, ..p }),
-            ("e_keep", Params { e_keep: 1.0, ..p }),
-            ("beta", Params { beta: 1.0, ..p }),
-            (
-                "min_effect",
-                Params {
-                    min_effect: -0.01,
-                    ..p
-                },
-            ),
-            (
-                "scale_floor",
-                Params {
-                    scale_floor: 0.0,
-                    ..p
-                },
-            ),
-            ("guard_e", Params { guard_e: 1.0, ..p }),
-            ("cap_pairs", Params { cap_pairs: 0, ..p }),
-            (
-                "min_drop_pairs",
-                Params {
-                    min_drop_pairs: 0,
-                    ..p
-                },
-            ),
-            (
-                "residual_pairs_min",
-                Params {
-                    residual_pairs_min: 1,
-                    ..p
-                },
-            ),
-            (
-                "confirm_pairs_max",
-                Params {
-                    confirm_pairs_max: 7,
-                    ..p
-                },
-            ),
-            (
-                "placebo_every",
-                Params {
-                    placebo_every: 1,
-                    ..p
-                },
-            ),
-            (
-                "window",
-                Params {
-                    window: 1_000_000,
-                    ..p
-                },
-            ),
-        ] {
-            match bad.validate() {
+        type Spoil = fn(&mut Params);
+        let spoilers: [(&str, Spoil); 16] = [
+            ("thetas", |p| p.thetas[2] = f64::NAN),
+            ("weights", |p| p.weights[2] = 0.3),
+            ("weights", |p| p.weights = [1.0, 0.0, 0.0, 0.0]),
+            ("nu", |p| p.nu = 0.0),
+            ("huber_clip", |p| p.huber_clip = f64::INFINITY),
+            ("e_keep", |p| p.e_keep = 1.0),
+            ("beta", |p| p.beta = 1.0),
+            ("min_effect", |p| p.min_effect = -0.01),
+            ("scale_floor", |p| p.scale_floor = 0.0),
+            ("guard_e", |p| p.guard_e = 1.0),
+            ("cap_pairs", |p| p.cap_pairs = 0),
+            ("min_drop_pairs", |p| p.min_drop_pairs = 0),
+            ("residual_pairs_min", |p| p.residual_pairs_min = 1),
+            ("confirm_pairs_max", |p| p.confirm_pairs_max = 7),
+            ("placebo_every", |p| p.placebo_every = 1),
+            ("window", |p| p.window = 1_000_000),
+        ];
+        for (name, spoil) in spoilers {
+            let mut p = Params::default();
+            spoil(&mut p);
+            match p.validate() {
                 Err(DecisionError::BadParam { name: got, .. }) => assert_eq!(got, name),
                 other => panic!("{name}: {other:?}"),
             }
         }
-        p.validate().unwrap();
+        Params::default().validate().unwrap();
     }
 
     #[test]
