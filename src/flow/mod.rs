@@ -1,9 +1,13 @@
 //! The pure core, in the order in which the data flows. No I/O, no clock, and no randomness that
 //! is not passed in.
 
+pub mod confidence;
 pub mod config;
 pub mod config_parts;
 pub mod decision;
+pub mod entry;
+pub mod foreign;
+pub mod ledger;
 pub mod metric;
 pub mod proposal;
 pub mod record;
