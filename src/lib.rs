@@ -4,4 +4,4 @@ pub mod error;
 pub mod exit;
 pub mod flow;
 pub mod propose;
-// pub mod report;
+pub mod report;

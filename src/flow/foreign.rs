@@ -302,7 +302,7 @@ fn whole(keys: &Map<String, Value>, key: &str, place: Place<'_>) -> Result<Optio
     let Some(value) = number(keys, key, place)? else {
         return Ok(None);
     };
-    if value >= 0.0 && value <= EXACT_MAX && value.fract() == 0.0 {
+    if (0.0..=EXACT_MAX).contains(&value) && value.fract() == 0.0 {
         Ok(Some(value as u64))
     } else {
         Err(place.error(format!("`{key}`: {value} is no whole number of at least 0")))

@@ -12,7 +12,6 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use line::word;
 pub use line::{Decoded, decode_line};
 pub(crate) use place::Place;
 

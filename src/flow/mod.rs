@@ -11,3 +11,4 @@ pub mod ledger;
 pub mod metric;
 pub mod proposal;
 pub mod record;
+pub mod summary;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::place::Place;
 use crate::error::{Error, Result};
-use crate::flow::record::{FORMAT_VERSION, Line, RunLine, Status};
+use crate::flow::record::{FORMAT_VERSION, Line, Reason, RunLine, Status};
 
 /// What one line is, before anything is known of the lines around it.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,7 +115,7 @@ fn strict<'a, T: Deserialize<'a>>(text: &'a str, place: Place<'_>) -> Result<Box
 /// What the types cannot say.
 fn check_run(line: &RunLine, place: Place<'_>) -> Result<()> {
     if line.reason.status() != line.status {
-        let (reason, status) = (word(&line.reason), line.reason.status().as_str());
+        let (reason, status) = (word(line.reason), line.reason.status().as_str());
         return Err(place.error(format!(
             "`status` is `{}`, but `reason` `{reason}` goes with `{status}`",
             line.status.as_str()
@@ -141,7 +141,7 @@ fn check_run(line: &RunLine, place: Place<'_>) -> Result<()> {
 }
 
 /// The word a unit variant is written as.
-pub(crate) fn word(value: &impl serde::Serialize) -> String {
+fn word(value: Reason) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         other => unreachable!("a unit variant is a string, not {other:?}"),

@@ -186,3 +186,25 @@ pub(crate) fn config() -> String {
 pub(crate) fn run(line: RunLine) -> String {
     Line::Run(Box::new(line)).encode()
 }
+
+/// Every reason.
+pub(crate) const REASONS: [Reason; 18] = [
+    Reason::Improved,
+    Reason::NoChange,
+    Reason::Repeat,
+    Reason::NotApplicable,
+    Reason::NoGain,
+    Reason::Inconclusive,
+    Reason::NotConfirmed,
+    Reason::GuardFailed,
+    Reason::GuardUndecided,
+    Reason::NotExact,
+    Reason::BuildFailed,
+    Reason::RunFailed,
+    Reason::Timeout,
+    Reason::BadMetric,
+    Reason::ProposeFailed,
+    Reason::Drift,
+    Reason::GateFailed,
+    Reason::GateFlaky,
+];

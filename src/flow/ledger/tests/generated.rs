@@ -115,6 +115,18 @@ fn numbers() -> impl Strategy<Value = (Option<f64>, Option<f64>, Option<f64>, Op
     (of(finite()), of(finite()), of(finite()), of(finite()))
 }
 
+fn durations() -> impl Strategy<Value = Durations> {
+    [finite(), finite(), finite(), finite(), finite()].prop_map(
+        |[propose_s, build_s, measure_s, gate_s, total_s]| Durations {
+            propose_s,
+            build_s,
+            measure_s,
+            gate_s,
+            total_s,
+        },
+    )
+}
+
 pub(super) fn run_line() -> impl Strategy<Value = RunLine> {
     let head = (
         any::<u64>(),
@@ -131,16 +143,22 @@ pub(super) fn run_line() -> impl Strategy<Value = RunLine> {
         metrics(),
         finite(),
     );
-    let spent = [finite(), finite(), finite(), finite(), finite()];
     let origin = (of(".*"), btree_map("[A-Z]{1,5}", ".*", 0..3), of(asi()));
-    (head, texts(), options(), numbers(), measured, spent, origin).prop_map(
-        |(head, texts, options, numbers, measured, spent, origin)| {
+    (
+        head,
+        texts(),
+        options(),
+        numbers(),
+        measured,
+        durations(),
+        origin,
+    )
+        .prop_map(|(head, texts, options, numbers, measured, spent, origin)| {
             let (run, timestamp, segment, seed, reason) = head;
             let (description, detail, parent, commit, proposer) = texts;
             let (candidate, tree, reference) = options;
             let (confidence, mut incumbent, ln_e, scale) = numbers;
             let (pairs, guards, gate, mut estimate, metrics, metric) = measured;
-            let [propose_s, build_s, measure_s, gate_s, total_s] = spent;
             let mut candidate = candidate;
             if reason.status() == Status::Keep {
                 candidate.get_or_insert_with(|| parent.clone());
@@ -174,21 +192,14 @@ pub(super) fn run_line() -> impl Strategy<Value = RunLine> {
                 pairs,
                 guards,
                 gate,
-                durations: Durations {
-                    propose_s,
-                    build_s,
-                    measure_s,
-                    gate_s,
-                    total_s,
-                },
+                durations: spent,
                 origin: Origin {
                     proposer,
                     idea: origin.0,
                     knobs: origin.1,
                 },
                 seed,
-                load: measure_s,
+                load: spent.measure_s,
             }
-        },
-    )
+        })
 }
