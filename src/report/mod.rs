@@ -1,0 +1,11 @@
+//! What people and programs see of a ledger: pure functions from its entries to text and JSON.
+//! No terminal is asked anything: width and colour are parameters.
+
+pub mod closing;
+pub mod format;
+pub mod log;
+pub mod reason;
+pub mod row;
+pub mod show;
+pub mod status;
+pub mod strip;

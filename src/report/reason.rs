@@ -1,0 +1,97 @@
+//! A verdict in words: the short form of a table, and a plain sentence.
+
+use crate::flow::entry::Entry;
+use crate::flow::record::{Reason, Status};
+
+/// `keep`, `discard: no gain`; the status alone where the log gives no reason.
+pub fn verdict(status: Status, reason: Option<Reason>) -> String {
+    let word = match status {
+        Status::Keep => "keep",
+        Status::Discard => "discard",
+        Status::Crash => "crash",
+        Status::ChecksFailed => "checks",
+    };
+    match reason {
+        Some(Reason::Improved) => word.to_owned(),
+        Some(reason) => format!("{word}: {}", reason.describe()),
+        None if status == Status::ChecksFailed => "checks: failed".to_owned(),
+        None => word.to_owned(),
+    }
+}
+
+/// What the verdict means, for someone who has not read the documentation.
+pub fn sentence(entry: &Entry) -> &'static str {
+    match entry.reason {
+        Some(reason) => explain(reason),
+        None => match entry.status {
+            Status::Keep => "Kept by the program that wrote this log.",
+            Status::Discard => "Discarded by the program that wrote this log.",
+            Status::Crash => "It could not be measured.",
+            Status::ChecksFailed => "Its correctness checks failed.",
+        },
+    }
+}
+
+fn explain(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Improved => "Better, confirmed on fresh pairs, and through the gate: committed.",
+        Reason::NoChange => "It changes nothing that is built, so nothing was measured.",
+        Reason::Repeat => "The same tree was judged before in this session; that stands.",
+        Reason::NotApplicable => "The patch or knob does not fit the incumbent.",
+        Reason::NoGain => "The pairs speak against a gain of the smallest size wanted.",
+        Reason::Inconclusive => "A gain was neither shown nor excluded within the pairs allowed.",
+        Reason::NotConfirmed => "The screening saw a gain; fresh pairs, slots swapped, did not.",
+        Reason::GuardFailed => "A guard metric got worse by more than its tolerance.",
+        Reason::GuardUndecided => "A guard metric could not be decided within its pairs.",
+        Reason::NotExact => "A metric taken for exact differed between runs of one build.",
+        Reason::BuildFailed => "The build command failed.",
+        Reason::RunFailed => "The benchmark exited with an error, twice.",
+        Reason::Timeout => "The benchmark passed its deadline, twice.",
+        Reason::BadMetric => "A required metric was missing, malformed or impossible, twice.",
+        Reason::ProposeFailed => "The proposer itself failed.",
+        Reason::Drift => "It changes what no candidate may change.",
+        Reason::GateFailed => "Better, and wrong: the gate fails with it, not with the incumbent.",
+        Reason::GateFlaky => "The gate fails with the incumbent too: the gate is unreliable.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::ledger::samples::{self, REASONS};
+
+    #[test]
+    fn every_reason_has_a_sentence_of_its_own_that_fits_beside_a_label() {
+        let mut sentences: Vec<&str> = REASONS
+            .iter()
+            .map(|reason| {
+                let line = samples::ended(1, *reason, "");
+                sentence(&Entry::from(Box::new(line)))
+            })
+            .collect();
+        assert!(
+            sentences
+                .iter()
+                .all(|text| text.len() <= 68 && text.ends_with('.'))
+        );
+        sentences.sort_unstable();
+        sentences.dedup();
+        assert_eq!(sentences.len(), REASONS.len());
+    }
+
+    #[test]
+    fn a_verdict_names_status_and_reason() {
+        let check = |status, reason, expected: &str| assert_eq!(verdict(status, reason), expected);
+        check(Status::Keep, Some(Reason::Improved), "keep");
+        check(Status::Keep, None, "keep");
+        check(Status::Discard, Some(Reason::NoGain), "discard: no gain");
+        check(Status::Discard, None, "discard");
+        check(Status::Crash, Some(Reason::Timeout), "crash: timed out");
+        check(
+            Status::ChecksFailed,
+            Some(Reason::GateFailed),
+            "checks: gate failed",
+        );
+        check(Status::ChecksFailed, None, "checks: failed");
+    }
+}

@@ -1,0 +1,221 @@
+//! One entry as `log` shows it. Rows are small: a ledger of any length is read entry by entry and
+//! only the rows wanted are kept.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Serialize;
+
+use crate::flow::decision::Direction;
+use crate::flow::entry::{Entry, Segment};
+use crate::flow::record::{GateOutcome, Phase, Reason, RunLine, Status};
+
+use super::format;
+
+/// A run in the table and in `log --json`; its keys are documented in docs/ledger.md.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// Number in the file.
+    pub run: u64,
+    /// Index of the segment.
+    pub segment: u32,
+    /// Whose log it is from.
+    pub source: &'static str,
+    /// Session id, ours only.
+    pub session: Option<String>,
+    /// What became of it.
+    pub status: Status,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// The reason's particulars.
+    pub detail: Option<String>,
+    /// Abbreviated commit.
+    pub commit: String,
+    /// Name of the primary metric.
+    pub metric_name: String,
+    /// Its unit.
+    pub unit: String,
+    /// Which way it is better.
+    pub direction: Direction,
+    /// Its value, when it was measured.
+    pub metric: Option<f64>,
+    /// What it was measured against.
+    pub incumbent: Option<f64>,
+    /// The gain over that.
+    pub gain: Option<RowGain>,
+    /// Pairs measured, warm-ups not counted.
+    pub pairs: Option<usize>,
+    /// The gate's outcome.
+    pub gate: Option<GateOutcome>,
+    /// From proposal to record.
+    pub seconds: Option<f64>,
+    /// Where it came from.
+    pub proposer: Option<String>,
+    /// Id in ideas.md.
+    pub idea: Option<String>,
+    /// One line.
+    pub description: String,
+    /// Its other metrics.
+    pub metrics: BTreeMap<String, f64>,
+    /// pi-autoresearch's advisory figure, as logged.
+    pub confidence: Option<f64>,
+    /// Milliseconds since 1970.
+    pub timestamp: Option<u64>,
+}
+
+/// A gain with its interval, in log units and percent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RowGain {
+    /// Estimate, log units.
+    pub log: f64,
+    /// Lower end of the 95 % interval.
+    pub lo: Option<f64>,
+    /// Upper end.
+    pub hi: Option<f64>,
+    /// Estimate, percent of the metric.
+    pub percent: f64,
+    /// Lower end, percent.
+    pub percent_lo: Option<f64>,
+    /// Upper end, percent.
+    pub percent_hi: Option<f64>,
+    /// Pairs it rests on.
+    pub pairs: u32,
+    /// Whether they are fresh pairs: without that it describes what was seen and claims nothing.
+    pub confirmed: bool,
+}
+
+impl Row {
+    /// The row of an entry of `segment`.
+    pub fn new(entry: &Entry, segment: &Segment) -> Self {
+        let line = entry.line();
+        Self {
+            run: entry.run,
+            segment: entry.segment,
+            source: entry.source.as_str(),
+            session: line.map(|line| line.session.clone()),
+            status: entry.status,
+            reason: entry.reason,
+            detail: line
+                .map(|line| line.detail.clone())
+                .filter(|detail| !detail.is_empty()),
+            commit: entry.commit.clone(),
+            metric_name: segment.metric_name.clone(),
+            unit: segment.metric_unit.clone(),
+            direction: segment.direction,
+            metric: entry.metric,
+            incumbent: line.and_then(|line| line.incumbent),
+            gain: line.and_then(|line| row_gain(line, segment.direction)),
+            pairs: line.map(measured_pairs),
+            gate: line.map(|line| line.gate.outcome),
+            seconds: line.map(|line| line.durations.total_s),
+            proposer: line.map(|line| line.origin.proposer.clone()),
+            idea: line.and_then(|line| line.origin.idea.clone()),
+            description: entry.description.clone(),
+            metrics: entry.metrics.clone(),
+            confidence: entry.confidence,
+            timestamp: entry.timestamp_ms,
+        }
+    }
+}
+
+fn row_gain(line: &RunLine, direction: Direction) -> Option<RowGain> {
+    let gain = line.estimate.as_ref()?;
+    let percent = |log| format::percent(direction, log);
+    Some(RowGain {
+        log: gain.log,
+        lo: gain.lo,
+        hi: gain.hi,
+        percent: gain.percent,
+        percent_lo: gain.lo.map(percent),
+        percent_hi: gain.hi.map(percent),
+        pairs: gain.pairs,
+        confirmed: line.status == Status::Keep,
+    })
+}
+
+/// Pairs without the warm-ups.
+pub fn measured_pairs(line: &RunLine) -> usize {
+    let is_used = |phase| match phase {
+        Phase::WarmUp => false,
+        Phase::Calibrate | Phase::Screen | Phase::Confirm | Phase::Guard | Phase::EndToEnd => true,
+    };
+    line.pairs.iter().filter(|pair| is_used(pair.phase)).count()
+}
+
+/// Which runs are wanted.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Filter {
+    /// Only these statuses; all when empty.
+    pub statuses: Vec<Status>,
+    /// Only the last so many of what else is wanted.
+    pub limit: Option<usize>,
+    /// Only this segment.
+    pub segment: Option<u32>,
+    /// Only this session, by id.
+    pub session: Option<String>,
+}
+
+/// The rows wanted of a ledger that is read entry by entry.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Rows {
+    filter: Filter,
+    rows: VecDeque<Row>,
+    /// Wanted but before the last `limit`.
+    dropped: u64,
+}
+
+impl Rows {
+    /// No rows yet.
+    pub fn new(filter: Filter) -> Self {
+        Self {
+            filter,
+            rows: VecDeque::new(),
+            dropped: 0,
+        }
+    }
+
+    /// Takes the next entry and its segment.
+    pub fn push(&mut self, entry: &Entry, segment: &Segment) {
+        let filter = &self.filter;
+        let session = segment.session.as_ref().map(|line| line.session.as_str());
+        let is_wanted = (filter.statuses.is_empty() || filter.statuses.contains(&entry.status))
+            && filter.segment.is_none_or(|wanted| wanted == entry.segment)
+            && (filter.session.is_none() || filter.session.as_deref() == session);
+        if !is_wanted {
+            return;
+        }
+        self.rows.push_back(Row::new(entry, segment));
+        if filter.limit.is_some_and(|limit| self.rows.len() > limit) {
+            self.rows.pop_front();
+            self.dropped += 1;
+        }
+    }
+
+    /// The rows, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter()
+    }
+
+    /// Runs that matched and were left out by the limit.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Whether nothing matched.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// `log --json`: an array, one object a line, with a newline at the end.
+    pub fn to_json(&self) -> String {
+        let objects: Vec<String> = self
+            .rows
+            .iter()
+            .map(|row| serde_json::to_string(row).expect("rows hold finite numbers"))
+            .collect();
+        if objects.is_empty() {
+            "[]\n".to_owned()
+        } else {
+            format!("[\n{}\n]\n", objects.join(",\n"))
+        }
+    }
+}
