@@ -1,4 +1,43 @@
-//! `autoresearch`: an autonomous experiment loop.
+//! `autoresearch`: an autonomous experiment loop for performance work on any git repository.
+//!
+//! ```text
+//! propose -> commit on a detached worktree -> drift rules -> build both sides -> judge -> confirm
+//!         -> gate -> record -> keep (move the branch) or discard
+//! ```
+//!
+//! This page is the architecture document: the map, and what holds everywhere.
+//!
+//! # Map
+//!
+//! | where | what |
+//! |---|---|
+//! | [`flow`] | the pure core, in the order in which the data flows: [`config`](flow::config), [`metric`](flow::metric), [`proposal`](flow::proposal), [`scope`](flow::scope), [`decision`](flow::decision), [`trial`](flow::trial) (the judgement of one candidate as a state machine), [`record`](flow::record) (the ledger's format), [`session`](flow::session) (a session as a fold over records), [`summary`](flow::summary) |
+//! | [`propose`] | where candidates come from: backlog, knob search, agents; pure |
+//! | [`edge`] | the only files that touch the world, one outside facility each: processes (duct), repository (git2), slots, ledger file, locks, signals, terminal (indicatif), host |
+//! | [`driver`] | takes what the state machines need to the edges and the answers back |
+//! | [`report`] | records to tables, text and JSON; pure |
+//! | [`command`] | one file a subcommand; wires, holds no logic |
+//!
+//! Data flows one way: `Config -> Proposal -> Pairs -> verdict -> Gate -> RunLine -> Summary`.
+//!
+//! # Invariants
+//!
+//! - **The user's checkout is never written**, except the append to `experiments.jsonl` and the tick
+//!   in `ideas.md`. Candidates live in worktrees of their own ([`edge::slots`]); reverting one is
+//!   forgetting it. The user's HEAD and index never change.
+//! - **State is a fold over the ledger.** There is no second state file. The record of a keep is
+//!   durable before the branch moves, and moving it again is harmless, so a kill at any instant is
+//!   finished or forgotten by the next run ([`driver::open`]).
+//! - **A verdict is a function of the recorded pairs** ([`flow::trial::replay`]). Nothing else enters:
+//!   no clock, no stored best value, no running statistic that a proposer could see.
+//! - **What judges is pinned**: scripts and config are read from the session's start commit, are
+//!   protected paths, and are written anew before every run ([`driver::project`]).
+//! - **Unknown input is an error, never a keep**: config keys, statuses, METRIC values. A value that
+//!   is missing, not finite, or impossible is a crash.
+//! - **A child never outlives its step**: it has a group and a deadline, its output goes to a file,
+//!   and the group is killed before the child is reaped ([`edge::process`]).
+//! - The core ([`flow`], [`propose`]) has no I/O, no clock and no randomness that is not passed in; a
+//!   test (`tests/it/tidy.rs`) checks the imports.
 
 pub mod cli;
 pub mod command;
@@ -9,3 +48,52 @@ pub mod exit;
 pub mod flow;
 pub mod propose;
 pub mod report;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use command::Global;
+use error::Result;
+use exit::Exit;
+
+/// Parses the command line, runs the command, prints its error.
+pub fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap prints help and version to stdout and mistakes to stderr.
+            error.print().ok();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            };
+        }
+    };
+    match dispatch(cli) {
+        Ok(exit) => exit,
+        Err(error) => {
+            eprintln!("{}", error.render());
+            error.exit()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<Exit> {
+    let global = Global {
+        directory: cli.directory.unwrap_or_else(|| ".".into()),
+        quiet: cli.quiet,
+    };
+    match cli.command {
+        Command::Run(args) => command::run::run(&global, &args),
+        Command::Try(args) => command::r#try::run(&global, &args),
+        Command::Noise(args) => command::noise::run(&global, &args),
+        Command::Log(args) => command::log::run(&global, &args),
+        Command::Show(args) => command::show::run(&global, &args),
+        Command::Status(args) => command::status::run(&global, &args),
+        Command::Reproduce(args) => command::reproduce::run(&global, &args),
+        Command::Clean => command::clean::run(&global),
+        Command::Completions(args) => Ok(command::completions::run(&args)),
+        _ => Ok(Exit::Ok),
+    }
+}

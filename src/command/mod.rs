@@ -4,6 +4,7 @@ pub mod clean;
 pub mod completions;
 pub mod doctor;
 pub mod init;
+pub mod ledger_read;
 pub mod log;
 pub mod noise;
 pub mod reproduce;
@@ -66,4 +67,20 @@ impl Global {
 /// JSON for stdout, indented.
 pub fn pretty(value: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(value).expect("reports hold finite numbers and string keys only")
+}
+
+/// Prints a report, with exactly one newline at its end.
+pub fn print(text: &str) {
+    use std::io::Write;
+    // A reader that went away (`| head`) is no failure of ours.
+    writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n')).ok();
+}
+
+/// Columns of the terminal, when there is one.
+pub fn terminal_width() -> Option<u16> {
+    use std::os::fd::AsFd;
+    rustix::termios::tcgetwinsize(std::io::stdout().as_fd())
+        .ok()
+        .map(|size| size.ws_col)
+        .filter(|&width| width > 0)
 }

@@ -57,9 +57,9 @@ pub fn run(global: &Global, args: &NoiseArgs) -> Result<Exit> {
         Err(error) => return Err(error),
     };
     if args.json {
-        println!("{}", pretty(&line));
+        super::print(&pretty(&line));
     } else {
-        print!("{}", noise_text::table(&spec, &line, &params));
+        super::print(&noise_text::table(&spec, &line, &params));
     }
     Ok(match line.primary.slot_bias {
         SlotBias::Refuse => Exit::No,

@@ -118,9 +118,9 @@ pub fn run(global: &Global, args: &ReproduceArgs) -> Result<Exit> {
             .unwrap_or_default(),
     };
     if args.json {
-        println!("{}", pretty(&comparison));
+        super::print(&pretty(&comparison));
     } else {
-        print!("{}", render(&comparison, primary.direction));
+        super::print(&render(&comparison, primary.direction));
     }
     Ok(if comparison.verdict.holds() {
         Exit::Ok

@@ -71,6 +71,6 @@ fn print_summary(engine: &Engine, ending: Option<Ending>, json: bool) -> Result<
             .console
             .say(&format!("stopped: {}", ending.describe()));
     }
-    print!("{}", super::status::render(&summary, json));
+    super::print(&super::status::render(&summary, json));
     Ok(())
 }

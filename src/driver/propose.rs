@@ -16,7 +16,8 @@ use crate::flow::config_parts::{Knob, ProposerName};
 use crate::flow::proposal::{Change, Proposal};
 use crate::flow::record::Reason;
 use crate::propose::ideas::{self, Backlog};
-use crate::propose::{Plan, knob, tune};
+use crate::propose::plan::Plan;
+use crate::propose::{ideas_file, knob, tune};
 
 /// A proposal with the tree it makes of the incumbent, or why it makes none.
 #[derive(Debug, Clone)]
@@ -47,7 +48,8 @@ impl Proposers {
             .hint("for example `\"agent\": {\"preset\": \"claude\"}`"));
         }
         let backlog = read_backlog(opened)?;
-        ideas::check_knobs(&backlog, &opened.pinned.config.knobs)?;
+        let origin = ideas_path(opened).display().to_string();
+        ideas::check_knobs(&backlog, &opened.pinned.config.knobs, &origin)?;
         // The same session searches in the same order when it goes on.
         let seed = opened.state.opened.timestamp;
         Ok(Self { order, seed })
@@ -105,10 +107,10 @@ fn tick(opened: &Opened) -> Result<()> {
     let Ok(text) = std::fs::read_to_string(&path) else {
         return Ok(());
     };
-    let backlog = ideas::parse(&text, &path.display().to_string())?;
-    let finished = ideas::finished(&backlog, &opened.state.tried, &opened.pinned.config.knobs);
+    let backlog = ideas_file::parse(&text, &path.display().to_string())?;
+    let finished = ideas::finished(&backlog, &opened.state.tried, &current_values(opened)?);
     let ticked = finished.iter().fold(text.clone(), |text, (id, verdict)| {
-        ideas::tick(&text, id, verdict).unwrap_or(text)
+        ideas_file::tick(&text, id, verdict).unwrap_or(text)
     });
     if ticked == text {
         Ok(())
@@ -129,7 +131,7 @@ fn read_backlog(opened: &Opened) -> Result<Backlog> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error).context(|| format!("cannot read {}", path.display())),
     };
-    ideas::parse(&text, &path.display().to_string())
+    ideas_file::parse(&text, &path.display().to_string())
 }
 
 /// Each knob's value in the incumbent. A knob that is not found there any more is left out.
@@ -152,31 +154,29 @@ fn source_of(opened: &Opened, commit: Oid, knob: &Knob) -> Result<Option<String>
 
 fn draft_of(plan: Plan, opened: &Opened) -> Result<Draft> {
     let head = commit_id(opened.state.head())?;
-    let checkout = &opened.project.checkout;
-    let (proposal, text) = match &plan {
-        Plan::Patch { path, .. } => {
-            let file = checkout.join(path);
-            (
-                plan.proposal(std::fs::read(&file).unwrap_or_default()),
-                file.is_file(),
-            )
+    let directory = opened.project.checkout.join(&opened.pinned.work);
+    let mut missing = None;
+    let proposal = plan.into_proposal(|path| {
+        let file = directory.join(path);
+        match std::fs::read(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                missing = Some(format!("{path} does not exist"));
+                Ok(Vec::new())
+            }
+            result => result.context(|| format!("cannot read {}", file.display())),
         }
-        Plan::Knobs { .. } => (plan.proposal(Vec::new()), true),
-    };
-    let tree = match &proposal.change {
-        Change::Patch { path, .. } if !text => {
-            Err((Reason::NotApplicable, format!("{path} does not exist")))
-        }
-        Change::Patch { path, text } => opened.repo.apply_patch(head, text)?.map_err(|why| {
-            (
-                Reason::NotApplicable,
-                format!("{path} does not apply: {why}"),
-            )
-        }),
-        Change::Knobs(settings) => turn_knobs(opened, head, settings)?,
-        Change::Agent => Err((
+    })?;
+    let not_applicable = |detail: String| (Reason::NotApplicable, detail);
+    let tree = match (&proposal.change, missing) {
+        (_, Some(detail)) => Err(not_applicable(detail)),
+        (Change::Patch { path, text }, None) => opened
+            .repo
+            .apply_patch(head, text)?
+            .map_err(|why| not_applicable(format!("{path} does not apply: {why}"))),
+        (Change::Knobs(settings), None) => turn_knobs(opened, head, settings)?,
+        (Change::Agent, None) => Err((
             Reason::ProposeFailed,
-            "an agent's plan has no patch".to_owned(),
+            "an agent's change is made by running it".to_owned(),
         )),
     };
     Ok(Draft { proposal, tree })

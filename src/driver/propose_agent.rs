@@ -32,7 +32,9 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
     bench.slots.check_out(SlotName::Propose, head)?;
     let worktree = bench.slots.path(SlotName::Propose);
     let scratch = bench.slots.scratch()?;
-    let idea = ideas::next_for_agent(backlog, &opened.state.tried);
+    let idea = ideas::open_free_text(backlog, &opened.state.tried)
+        .first()
+        .copied();
     let brief = Brief::new(&opened.state, &config.protected_globs(), idea, backlog);
     let prompt = agent::prompt(&brief);
     let files = Files::write(&scratch, &brief, &prompt)?;

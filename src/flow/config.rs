@@ -309,11 +309,11 @@ impl Config {
         }
         for (index, guard) in self.guards.iter().enumerate() {
             if let Some(percent) = guard.tolerance_percent
-                && !(0.0..=100.0).contains(&percent)
+                && !(0.0..100.0).contains(&percent)
             {
                 return fail(
                     format!("guards[{index}].tolerance_percent"),
-                    format!("is {percent}; use 0 to 100"),
+                    format!("is {percent}; it must be at least 0 and below 100"),
                 );
             }
         }

@@ -97,7 +97,7 @@ pub struct GuardSpec {
     /// Which way is better.
     #[serde(default)]
     pub direction: Direction,
-    /// How much worse is still accepted, percent; 0 to 100. When absent, 5 for a noisy metric and 0
+    /// How much worse is still accepted, percent; from 0 to below 100. When absent, 5 for a noisy metric and 0
     /// for an exact one. A noisy guard's tolerance is never below its own pair noise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance_percent: Option<f64>,

@@ -1,14 +1,22 @@
 //! The pure core, in the order in which the data flows. No I/O, no clock, and no randomness that
 //! is not passed in.
 
+pub mod coins;
 pub mod confidence;
 pub mod config;
 pub mod config_parts;
 pub mod decision;
 pub mod entry;
+pub mod environment;
 pub mod foreign;
 pub mod ledger;
+pub mod measure;
 pub mod metric;
 pub mod proposal;
 pub mod record;
+pub mod reproduction;
+pub mod scope;
+pub mod session;
 pub mod summary;
+pub mod trial;
+pub mod trial_guards;

@@ -25,7 +25,7 @@ pub const CHECKS: &str =
 pub const CONFIG: &str = r#"{
   "name": "toy",
   "metric": {"name": "cost", "unit": "ms"},
-  "guards": [{"name": "driver.wall_ms", "tolerance_percent": 100}],
+  "guards": [{"name": "driver.wall_ms", "tolerance_percent": 90}],
   "min_run_ms": 0,
   "scope": ["src/**"]
 }

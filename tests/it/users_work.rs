@@ -136,7 +136,7 @@ fn a_project_in_a_subdirectory_works_there_and_leaves_the_rest_alone() {
     project.write("tools/bench/src/cost.txt", "90\n");
     project.git(&["add", "--all"]);
     let better = "diff --git a/tools/bench/src/cost.txt b/tools/bench/src/cost.txt\n--- a/tools/bench/src/cost.txt\n+++ b/tools/bench/src/cost.txt\n@@ -1 +1 @@\n-90\n+80\n";
-    project.write("ideas/better.patch", better);
+    project.write("tools/bench/ideas/better.patch", better);
     project.write(
         "tools/bench/ideas.md",
         "- [ ] **better** Try it.\n  - patch: ideas/better.patch\n",

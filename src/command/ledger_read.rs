@@ -1,0 +1,52 @@
+//! Streaming a ledger through a decoder, shared by the commands that only read.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use crate::error::{Context, Error, Result};
+use crate::flow::entry::Read;
+use crate::flow::ledger::{Decoder, Tail};
+
+/// Hands everything in the ledger at `path` to `each`, one line in memory at a time.
+///
+/// # Errors
+/// The file is missing or a line is damaged; a torn last line is only warned of.
+pub fn each(path: &Path, mut each: impl FnMut(&Decoder, Read) -> Result<()>) -> Result<()> {
+    let file = File::open(path).map_err(|error| {
+        Error::usage(format!("cannot read {}", path.display()))
+            .because(error)
+            .hint("`autoresearch run` creates it; `--file` reads another")
+    })?;
+    let mut reader = BufReader::with_capacity(1 << 18, file);
+    let mut decoder = Decoder::new(&path.display().to_string());
+    let mut line = Vec::new();
+    let mut number = 0;
+    loop {
+        line.clear();
+        let length = reader
+            .read_until(b'\n', &mut line)
+            .context(|| format!("cannot read {}", path.display()))?;
+        if length == 0 {
+            return Ok(());
+        }
+        number += 1;
+        let read = if line.last() == Some(&b'\n') {
+            line.pop();
+            decoder.feed_bytes(number, &line)?
+        } else {
+            match decoder.feed_tail(number, &line)? {
+                Tail::Whole(read) => read,
+                Tail::Torn(torn) => {
+                    eprintln!(
+                        "warning: {}: line {} is cut short; the next run moves it aside",
+                        path.display(),
+                        torn.number
+                    );
+                    return Ok(());
+                }
+            }
+        };
+        each(&decoder, read)?;
+    }
+}

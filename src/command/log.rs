@@ -1,0 +1,66 @@
+//! `autoresearch log`.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use super::{Global, ledger_read};
+use crate::cli::LogArgs;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::flow::entry::Read;
+use crate::report::log::{Layout, table};
+use crate::report::row::{Filter, Rows};
+
+/// Width of a table that goes to a file or a pipe, columns.
+const WIDTH_DEFAULT: u16 = 120;
+
+/// Prints the runs of a ledger.
+///
+/// # Errors
+/// The ledger is missing or damaged.
+pub fn run(global: &Global, args: &LogArgs) -> Result<Exit> {
+    let path = global.ledger_path(args.file.as_deref())?;
+    let segment = if args.last {
+        last_segment(&path)?
+    } else {
+        None
+    };
+    let mut rows = Rows::new(Filter {
+        statuses: args.status.clone(),
+        limit: args.limit,
+        segment,
+        session: None,
+    });
+    ledger_read::each(&path, |decoder, read| {
+        if let Read::Run(entry) = read {
+            rows.push(&entry, &decoder.segments()[entry.segment as usize]);
+        }
+        Ok(())
+    })?;
+    if args.json {
+        println!("{}", rows.to_json());
+    } else {
+        super::print(&table(&rows, layout()));
+    }
+    Ok(Exit::Ok)
+}
+
+fn last_segment(path: &Path) -> Result<Option<u32>> {
+    let mut last = None;
+    ledger_read::each(path, |decoder, _| {
+        last = decoder.segments().last().map(|segment| segment.index);
+        Ok(())
+    })?;
+    Ok(last)
+}
+
+/// As wide as the terminal, in colour where the user has not said otherwise.
+pub fn layout() -> Layout {
+    let stdout = std::io::stdout();
+    let width = super::terminal_width().filter(|_| stdout.is_terminal());
+    Layout {
+        width: width.unwrap_or(WIDTH_DEFAULT),
+        color: stdout.is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    }
+}
