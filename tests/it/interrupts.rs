@@ -70,6 +70,7 @@ fn kill_9_in_the_gate_is_survived() {
         "autoresearch.checks.sh",
         &strike("KILL", "$(cat src/cost.txt) = 99"),
     );
+    project.commit("gate");
     project.ideas(IDEAS);
     assert_eq!(project.run(&["run", "-n", "2"]).code, None);
     assert_goes_on(&project);
@@ -167,6 +168,7 @@ fn a_second_loop_in_the_same_repository_is_refused() {
     );
     project.write("autoresearch.sh", &script);
     project.write("autoresearch.config.json", &config);
+    project.commit("scripts");
     project.ideas(IDEAS);
     fs::create_dir(project.beside("home")).expect("a home");
     let output = project

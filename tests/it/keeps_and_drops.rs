@@ -195,7 +195,7 @@ fn every_candidate_stays_reachable_and_a_kept_commit_carries_its_result() {
     }
     let message = project.git(&["log", "-1", "--format=%B", "autoresearch/toy"]);
     assert!(
-        message.starts_with("Try better.\n\nResult: {\"status\":\"keep\",\"cost\":99.0"),
+        message.starts_with("Try better\n\nResult: {\"status\":\"keep\",\"cost\":99.0"),
         "{message}"
     );
     let trailers = project.git(&[

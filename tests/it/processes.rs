@@ -106,6 +106,7 @@ fn the_gate_is_told_the_commits_and_a_gate_that_fails_without_the_candidate_is_c
         "autoresearch.checks.sh",
         "if [ \"$AUTORESEARCH_BASE\" = \"$AUTORESEARCH_CANDIDATE\" ]; then [ ! -e \"$HOME/seen\" ]; else touch \"$HOME/seen\"; echo no; exit 1; fi\n",
     );
+    project.commit("gate");
     project.ideas(&[("better", &[("src/cost.txt", "99\n")])]);
     std::fs::create_dir(project.beside("home")).expect("a home");
     project.run(&["run", "-n", "1"]).expect(0);

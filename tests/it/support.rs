@@ -38,7 +38,6 @@ pub struct Project {
 
 /// What a finished command printed.
 #[derive(Debug)]
-#[must_use = "look at the exit code or the output"]
 pub struct Ran {
     /// Exit code.
     pub code: Option<i32>,
@@ -192,6 +191,7 @@ impl Project {
     }
 
     /// Runs the binary to its end.
+    #[must_use = "look at the exit code or the output"]
     pub fn run(&self, arguments: &[&str]) -> Ran {
         Ran::new(self.command(arguments).output().expect("the binary starts"))
     }

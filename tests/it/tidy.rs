@@ -50,8 +50,8 @@ fn the_core_touches_no_clock_no_process_and_no_file() {
             "SystemTime",
             "crate::edge",
             "crate::driver",
-            "git2",
-            "duct",
+            "git2::",
+            "duct::",
         ] {
             assert!(
                 !code(&text).contains(word),
