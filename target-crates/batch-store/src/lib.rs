@@ -1,1 +1,62 @@
-//! placeholder
+//! A batched-write store: many small writes, few commits, and a precise answer
+//! to "is it safe yet?".
+//!
+//! The parts, from the disk upwards:
+//!
+//! * [`Engine`] applies a [`WriteBatch`] whole or not at all:
+//!   [`SqliteEngine`], and [`MemoryEngine`] as the model it is tested against.
+//! * [`Table`] turns a [`Record`] into a primary row and its index entries. It is
+//!   the only way into a batch, so a record without its index cannot be written.
+//! * [`Writer`] owns an engine and commits for many producers as its [`Policy`]
+//!   says; a [`Ticket`] resolves when a request has reached its [`Ack`] level.
+//! * [`packages`], [`events`] and [`grants`] are the three stores built of these.
+//! * [`archive`] packs a finished store into one file and refuses a bad one.
+//!
+//! The invariants (each has tests under `tests/`):
+//!
+//! 1. A batch is wholly present or wholly absent.
+//! 2. No ticket above [`Ack::Applied`] resolves before the commit returned, and
+//!    each resolves exactly once, also when the commit fails or the thread dies.
+//! 3. The index entries equal those derived from the primary rows, always.
+//! 4. Where batches are cut never changes the final state.
+//!
+//! ```
+//! use batch_store::grants::{Grant, GrantSession};
+//!
+//! # fn main() -> batch_store::Result<()> {
+//! # let dir = tempfile::tempdir().unwrap();
+//! let mut session = GrantSession::start(&dir.path().join("work"), "sync-1")?;
+//! session.put_grants(&[Grant::new("g-1", "admin", "alice")])?;
+//! let archive = dir.path().join("out.bsa");
+//! session.end()?.pack(&archive)?;
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod archive;
+pub mod batch;
+mod codec;
+pub mod disk;
+pub mod durability;
+pub mod engine;
+pub mod error;
+pub mod events;
+pub mod grants;
+pub mod keys;
+pub mod packages;
+pub mod page;
+pub mod table;
+pub mod tuning;
+pub mod writer;
+
+pub use batch::{Op, WriteBatch};
+pub use durability::{Ack, Durability, Frontier, Seq};
+pub use engine::fault::{FaultEngine, Faults};
+pub use engine::memory::MemoryEngine;
+pub use engine::sqlite::SqliteEngine;
+pub use engine::{Engine, Range};
+pub use error::{Error, Result};
+pub use page::{Cursor, MAX_PAGE_ROWS, Page};
+pub use table::{Family, Layout, Record, Table};
+pub use writer::{Change, CloseReport, FlushWhen, OnFull, Policy, Stage, Ticket, Writer};

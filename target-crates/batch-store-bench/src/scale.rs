@@ -1,0 +1,59 @@
+//! How much of each workload runs.
+
+/// Environment variable that chooses: `fast` (the default) or `full`.
+pub const PROFILE_VARIABLE: &str = "BATCH_STORE_BENCH_PROFILE";
+
+/// Sizes of the workloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scale {
+    /// Grants in the primary workload.
+    pub grants: usize,
+    /// Runs of the primary workload; each prints a sample.
+    pub grant_samples: usize,
+    /// Times the archive is unpacked and read; each prints a sample.
+    pub read_samples: usize,
+    /// Grants in the shuffled workload with repeated ids and skewed principals.
+    pub mixed_grants: usize,
+    /// Rows of the package index.
+    pub package_rows: usize,
+    /// Events stored before the heartbeats start.
+    pub preloaded_events: usize,
+    /// Heartbeats sent.
+    pub heartbeats: usize,
+}
+
+impl Scale {
+    /// About a second: for the loop.
+    pub const FAST: Self = Self {
+        grants: 16_000,
+        grant_samples: 2,
+        read_samples: 2,
+        mixed_grants: 2_000,
+        package_rows: 1_352,
+        preloaded_events: 2_000,
+        heartbeats: 10_000,
+    };
+
+    /// Minutes: the sizes of the systems that the store is modelled on.
+    pub const FULL: Self = Self {
+        grants: 1_000_000,
+        grant_samples: 1,
+        read_samples: 1,
+        mixed_grants: 100_000,
+        package_rows: 20_000,
+        preloaded_events: 544_000,
+        heartbeats: 50_000,
+    };
+
+    /// As the environment says.
+    ///
+    /// # Errors
+    /// The variable's value, when it is neither `fast` nor `full`.
+    pub fn from_env() -> Result<Self, String> {
+        match std::env::var(PROFILE_VARIABLE).as_deref() {
+            Err(_) | Ok("" | "fast") => Ok(Self::FAST),
+            Ok("full") => Ok(Self::FULL),
+            Ok(other) => Err(other.to_owned()),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The workloads, by name.
+
+pub mod grants;
+pub mod heartbeats;
+pub mod packages;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::Result;
+use crate::metrics::Metric;
+use crate::scale::Scale;
+
+/// A workload: runs in an empty directory and returns what it measured, having
+/// verified what it stored.
+pub struct Workload {
+    /// Its name, for `--only`.
+    pub name: &'static str,
+    /// One line about it.
+    pub about: &'static str,
+    /// Runs it.
+    pub run: fn(&Path, Scale) -> Result<Vec<Metric>>,
+}
+
+/// All of them, in the order they run.
+pub const ALL: &[Workload] = &[
+    Workload {
+        name: "grants",
+        about: "write, seal and pack grants, then unpack and read them page by page",
+        run: grants::run,
+    },
+    Workload {
+        name: "grants_mixed",
+        about: "shuffled grants with repeated ids and skewed principals",
+        run: grants::run_mixed,
+    },
+    Workload {
+        name: "packages",
+        about: "drain of a package index fed by four producers",
+        run: packages::run,
+    },
+    Workload {
+        name: "heartbeats",
+        about: "heartbeats acknowledged within a window, then all synced",
+        run: heartbeats::run,
+    },
+];
+
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let value = work();
+    (value, start.elapsed())
+}

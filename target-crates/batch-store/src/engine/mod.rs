@@ -1,0 +1,94 @@
+//! [`Engine`]: what applies a [`WriteBatch`] whole or not at all.
+
+pub mod fault;
+pub mod memory;
+pub mod sqlite;
+
+use std::path::Path;
+
+use crate::batch::WriteBatch;
+use crate::durability::{Durability, Seq};
+use crate::error::Result;
+use crate::keys::prefix_end;
+use crate::table::Family;
+
+/// A key and its value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// Which keys a scan covers: from `start` on or after `after`, below `end`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Range {
+    /// The first key, included.
+    pub start: Vec<u8>,
+    /// The bound, excluded; `None` is the end of the family.
+    pub end: Option<Vec<u8>>,
+    /// When set, only keys strictly above it.
+    pub after: Option<Vec<u8>>,
+}
+
+impl Range {
+    /// Every key.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// The keys that start with `prefix`.
+    #[must_use]
+    pub fn prefix(prefix: &[u8]) -> Self {
+        Self {
+            start: prefix.to_vec(),
+            end: prefix_end(prefix),
+            after: None,
+        }
+    }
+}
+
+/// An ordered key-value store with atomic batches. One thread writes.
+pub trait Engine: Send {
+    /// Applies the batch, whole or not at all, and returns its number. With
+    /// [`Durability::EachCommit`] this batch and every earlier one survive power
+    /// loss once the call returns.
+    ///
+    /// # Errors
+    /// When nothing of the batch was applied.
+    fn commit(&mut self, batch: &WriteBatch, durability: Durability) -> Result<Seq>;
+
+    /// The value under `key`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// At most `limit` rows of `range`, in key order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn scan(&self, family: Family, range: &Range, limit: usize) -> Result<Vec<Row>>;
+
+    /// Number of rows in the family.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn count(&self, family: Family) -> Result<u64>;
+
+    /// Makes every commit so far survive power loss.
+    ///
+    /// # Errors
+    /// When it cannot be promised.
+    fn sync(&mut self) -> Result<()>;
+
+    /// Writes a self-contained copy of the committed state into the directory
+    /// and returns the names of its files. Syncs before it copies.
+    ///
+    /// # Errors
+    /// When the copy is not whole.
+    fn checkpoint(&mut self, dir: &Path) -> Result<Vec<String>>;
+
+    /// Syncs and releases the store. Dropping an engine without it loses no
+    /// commit to a kill, but reports no error either.
+    ///
+    /// # Errors
+    /// When the last sync fails.
+    fn close(self: Box<Self>) -> Result<()>;
+}

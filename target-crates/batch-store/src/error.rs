@@ -1,0 +1,101 @@
+//! What can go wrong, and the alias every fallible function returns.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The result of every fallible operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of the store. Cheap to clone: one failed commit resolves many tickets.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file operation failed.
+    #[error("failed to {action} {}", path.display())]
+    Io {
+        /// What was being done, as a verb: "open", "sync".
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: Arc<std::io::Error>,
+    },
+    /// The database refused an operation.
+    #[error("failed to {action}")]
+    Sqlite {
+        /// What was being done, as a verb phrase.
+        action: &'static str,
+        /// The database's reason.
+        source: Arc<rusqlite::Error>,
+    },
+    /// A record cannot be written in its table's format. Costs that record only.
+    #[error("failed to encode {record}: {reason}")]
+    Encode {
+        /// Which record, by its key.
+        record: String,
+        /// Which field, and why.
+        reason: String,
+    },
+    /// Stored bytes are not what the table's format says.
+    #[error("failed to decode a record of {table}: {reason}")]
+    Decode {
+        /// The table the bytes come from.
+        table: &'static str,
+        /// Where decoding stopped, and why.
+        reason: String,
+    },
+    /// A page cursor that this list did not issue.
+    #[error("failed to read the page cursor: {0}")]
+    InvalidCursor(String),
+    /// A file that is not a whole archive of a known version.
+    #[error("refused the archive {}: {reason}", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// The first check that it failed.
+        reason: String,
+    },
+    /// The commit that carried this operation failed; nothing of it was stored.
+    #[error("failed to commit a batch of {ops} operations")]
+    Commit {
+        /// Operations in the batch.
+        ops: usize,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// The queue is full and the policy is to refuse.
+    #[error("failed to enqueue: the queue holds {limit} requests already")]
+    QueueFull {
+        /// The policy's bound.
+        limit: usize,
+    },
+    /// The writer's thread is gone, or was closed; the operation was not stored.
+    #[error("failed to reach the writer: it has stopped")]
+    WriterGone,
+    /// The operation does not fit the state the store is in.
+    #[error("failed to {action}: {reason}")]
+    State {
+        /// What was asked for, as a verb phrase.
+        action: &'static str,
+        /// What stands in the way.
+        reason: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source: Arc::new(source),
+        }
+    }
+
+    pub(crate) fn sqlite(action: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
+        move |source| Self::Sqlite {
+            action,
+            source: Arc::new(source),
+        }
+    }
+}
