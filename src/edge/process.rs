@@ -93,8 +93,9 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .dir(job.dir)
         .full_env(job.env)
         .stdin_null()
-        .stdout_file(log)
+        // duct applies the outermost redirection first: errors must follow stdout into the file.
         .stderr_to_stdout()
+        .stdout_file(log)
         .unchecked()
         .before_spawn(|command| {
             process_sys::isolate(command);
