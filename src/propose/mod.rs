@@ -1,1 +1,19 @@
-//! Where candidates come from. Pure: texts and past verdicts in, a plan out.
+//! Where candidates come from. Pure: texts and past verdicts in, a [`plan::Plan`] out.
+//!
+//! - [`ideas_file`]: the text of `ideas.md` to a [`ideas::Backlog`], and the tick.
+//! - [`ideas`]: which entry is next, and which are done.
+//! - [`knob`]: finding and rewriting a knob's value in a source text.
+//! - [`tune`]: a search over the declared knobs.
+//! - [`agent`]: what an agent is told, and what it answers.
+//! - [`agent_presets`]: how the known agent CLIs are started.
+
+pub mod agent;
+pub mod agent_presets;
+pub mod ideas;
+pub mod ideas_file;
+pub mod knob;
+mod knob_scan;
+pub mod number;
+pub mod plan;
+pub mod tune;
+mod tune_space;
