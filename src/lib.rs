@@ -41,6 +41,7 @@
 
 pub mod cli;
 pub mod command;
+pub mod doctor;
 pub mod driver;
 pub mod edge;
 pub mod error;

@@ -4,6 +4,8 @@ pub mod child_env;
 pub mod clock;
 pub mod console;
 pub mod host;
+pub mod host_cpu;
+mod host_sys;
 pub mod interrupt;
 pub mod ledger_file;
 pub mod lock;

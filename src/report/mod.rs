@@ -2,6 +2,7 @@
 //! No terminal is asked anything: width and colour are parameters.
 
 pub mod closing;
+pub mod doctor;
 pub mod format;
 pub mod log;
 pub mod reason;
