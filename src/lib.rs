@@ -93,6 +93,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Show(args) => command::show::run(&global, &args),
         Command::Status(args) => command::status::run(&global, &args),
         Command::Reproduce(args) => command::reproduce::run(&global, &args),
+        Command::Doctor(args) => command::doctor::run(&global, &args),
         Command::Clean => command::clean::run(&global),
         Command::Completions(args) => Ok(command::completions::run(&args)),
         _ => Ok(Exit::Ok),

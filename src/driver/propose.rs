@@ -85,8 +85,9 @@ impl Proposers {
 
     fn from_tune(&self, opened: &Opened) -> Result<Option<Draft>> {
         let knobs = &opened.pinned.config.knobs;
+        let start = values_at(opened, commit_id(&opened.state.opened.start)?)?;
         let current = current_values(opened)?;
-        let plan = tune::next(knobs, &current, &opened.state.tried, self.seed);
+        let plan = tune::next(knobs, &start, &current, &opened.state.tried, self.seed)?;
         plan.map(|plan| draft_of(plan, opened)).transpose()
     }
 
@@ -134,12 +135,16 @@ fn read_backlog(opened: &Opened) -> Result<Backlog> {
     ideas_file::parse(&text, &path.display().to_string())
 }
 
-/// Each knob's value in the incumbent. A knob that is not found there any more is left out.
+/// Each knob's value in the incumbent.
 fn current_values(opened: &Opened) -> Result<BTreeMap<String, String>> {
-    let head = commit_id(opened.state.head())?;
+    values_at(opened, commit_id(opened.state.head())?)
+}
+
+/// Each knob's value at a commit. A knob that is not found there is left out.
+fn values_at(opened: &Opened, commit: Oid) -> Result<BTreeMap<String, String>> {
     let mut values = BTreeMap::new();
     for knob in &opened.pinned.config.knobs {
-        let source = source_of(opened, head, knob)?;
+        let source = source_of(opened, commit, knob)?;
         if let Some(Ok(value)) = source.map(|source| knob::read(&source, knob)) {
             values.insert(knob.name.clone(), value);
         }

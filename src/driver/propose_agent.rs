@@ -1,6 +1,8 @@
 //! Running an agent: any command that edits the worktree it is started in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::bench::{Bench, TOKEN_VARIABLE};
 use super::engine::commit_id;
@@ -9,13 +11,11 @@ use super::propose::Draft;
 use crate::edge::process::{self, End};
 use crate::edge::slots::SlotName;
 use crate::error::{Context, Error, Result};
-use crate::flow::proposal::{Change, Proposal};
-use crate::flow::record::{Origin, Reason};
-use crate::propose::agent::{self, Answer, Brief};
-use crate::propose::ideas::{self, Backlog};
-
-/// Environment variable with the path for the agent's answer.
-const ANSWER_VARIABLE: &str = "AUTORESEARCH_ANSWER";
+use crate::flow::config_parts::AgentSpec;
+use crate::flow::record::Reason;
+use crate::propose::agent::{self, ANSWER_ENV, Answer, Brief, BriefIncumbent};
+use crate::propose::agent_presets;
+use crate::propose::ideas::{self, Backlog, Idea};
 
 /// Lets the agent edit a worktree of the incumbent; whatever differs afterwards, committed or not,
 /// is the candidate.
@@ -31,15 +31,27 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
     let head = commit_id(opened.state.head())?;
     bench.slots.check_out(SlotName::Propose, head)?;
     let worktree = bench.slots.path(SlotName::Propose);
-    let scratch = bench.slots.scratch()?;
     let idea = ideas::open_free_text(backlog, &opened.state.tried)
         .first()
         .copied();
-    let brief = Brief::new(&opened.state, &config.protected_globs(), idea, backlog);
+    let files = Files::new(&bench.slots.scratch()?);
+    let incumbent = BriefIncumbent {
+        commit: opened.state.head().to_owned(),
+        value: opened.state.incumbent_value(),
+    };
+    let answer_path = files.answer.display().to_string();
+    let brief = Brief::new(
+        config,
+        incumbent,
+        idea,
+        backlog,
+        &opened.state.tried,
+        &answer_path,
+    );
     let prompt = agent::prompt(&brief);
-    let files = Files::write(&scratch, &brief, &prompt)?;
-    let command = agent::command_line(spec, &files.prompt, &files.brief, &prompt)?;
-    let extra = [(ANSWER_VARIABLE, files.answer.as_str())];
+    files.write(&brief, &prompt)?;
+    let command = agent_presets::command_line(spec, &files.prompt, &files.brief, &prompt)?;
+    let extra = [(ANSWER_ENV, answer_path.as_str())];
     let finished = bench.child(
         &command,
         &worktree,
@@ -49,83 +61,104 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
     )?;
     process::kill_strays(TOKEN_VARIABLE, bench.token());
 
-    let answer = read_answer(Path::new(&files.answer));
-    let fallback = idea.map_or_else(|| "Agent's change".to_owned(), |idea| idea.title.clone());
-    let proposal = |answer: Option<Answer>, description: String| Proposal {
-        description: answer
-            .as_ref()
-            .and_then(|answer| answer.description.clone())
-            .unwrap_or(description),
-        origin: Origin {
-            proposer: "agent".to_owned(),
-            idea: idea.map(|idea| idea.id.clone()),
-            ..Origin::default()
-        },
-        change: Change::Agent,
-        asi: answer.and_then(|answer| answer.asi),
-    };
-    let failed = |detail: String| Draft {
-        proposal: proposal(None, fallback.clone()),
-        tree: Err((Reason::ProposeFailed, detail)),
-    };
     match finished.end {
         End::Interrupted => return Err(Error::interrupted()),
         End::Exited(0) => {}
         end @ (End::Exited(_) | End::Signaled(_) | End::TimedOut) => {
             let tail = process::tail(&finished.log);
-            return Ok(failed(format!("the agent {}\n{tail}", end.describe())));
+            return Ok(failed(
+                idea,
+                format!("the agent {}\n{tail}", end.describe()),
+            ));
         }
     }
-    let answer = match answer {
+    let answer = match read_answer(&files.answer) {
         Ok(answer) => answer,
-        Err(error) => return Ok(failed(error.to_string())),
+        Err(error) => return Ok(failed(idea, error.to_string())),
     };
-    let tree = opened.repo.tree_of_checkout(&worktree, &|_, _| false)?;
+    let leftovers = leftovers(spec);
+    let tree = opened
+        .repo
+        .tree_of_checkout(&worktree, &|path, _| leftovers.is_match(path))?;
     let changes = opened.repo.tree_changes(opened.repo.tree_id(head)?, tree)?;
     let paths: Vec<String> = changes.into_iter().map(|change| change.path).collect();
-    let description = match idea {
-        Some(idea) => idea.title.clone(),
-        None => agent::describe_diff(&paths),
-    };
+    let proposal = agent::proposal(
+        idea.map(|idea| idea.id.clone()),
+        or_title(answer, idea),
+        &paths,
+    );
     Ok(Draft {
-        proposal: proposal(answer, description),
+        proposal,
         tree: Ok(tree),
     })
 }
 
+/// An agent that carried out an entry and described nothing has its title as description.
+fn or_title(answer: Answer, idea: Option<&Idea>) -> Answer {
+    let title = idea.map(|idea| idea.title.clone());
+    Answer {
+        description: answer.description.or(title),
+        ..answer
+    }
+}
+
+fn failed(idea: Option<&Idea>, detail: String) -> Draft {
+    let answer = or_title(Answer::default(), idea);
+    let proposal = agent::proposal(idea.map(|idea| idea.id.clone()), answer, &[]);
+    Draft {
+        proposal,
+        tree: Err((Reason::ProposeFailed, detail)),
+    }
+}
+
+/// What the agent's CLI itself leaves in the worktree.
+fn leftovers(spec: &AgentSpec) -> GlobSet {
+    let globs = spec
+        .preset
+        .map(agent_presets::leftovers)
+        .unwrap_or_default();
+    let mut builder = GlobSetBuilder::new();
+    for glob in globs.iter().filter_map(|glob| Glob::new(glob).ok()) {
+        builder.add(glob);
+    }
+    builder.build().unwrap_or_else(|_| GlobSet::empty())
+}
+
 /// The files an agent is given, outside its worktree.
 struct Files {
-    prompt: String,
-    brief: String,
-    answer: String,
+    prompt: PathBuf,
+    brief: PathBuf,
+    answer: PathBuf,
 }
 
 impl Files {
-    fn write(scratch: &Path, brief: &Brief, prompt: &str) -> Result<Self> {
-        let path = |name: &str| scratch.join(name).display().to_string();
-        let files = Self {
-            prompt: path("prompt.md"),
-            brief: path("brief.json"),
-            answer: path("answer.json"),
-        };
-        let write = |path: &str, text: &str| {
-            std::fs::write(path, text).context(|| format!("cannot write {path}"))
-        };
-        write(&files.prompt, prompt)?;
-        write(&files.brief, &brief.to_json())?;
-        match std::fs::remove_file(&files.answer) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).context(|| format!("cannot remove {}", files.answer))
-            }
-            Ok(()) | Err(_) => Ok(files),
+    fn new(scratch: &Path) -> Self {
+        let directory = scratch.join("agent");
+        Self {
+            prompt: directory.join("prompt.md"),
+            brief: directory.join("brief.json"),
+            answer: directory.join("answer.json"),
         }
+    }
+
+    /// Writes prompt and brief into an empty directory: no answer of an earlier run is left.
+    fn write(&self, brief: &Brief, prompt: &str) -> Result<()> {
+        let directory = self.prompt.parent().unwrap_or(Path::new("."));
+        let context = || format!("cannot write into {}", directory.display());
+        if directory.exists() {
+            std::fs::remove_dir_all(directory).context(context)?;
+        }
+        std::fs::create_dir_all(directory).context(context)?;
+        std::fs::write(&self.prompt, prompt).context(context)?;
+        std::fs::write(&self.brief, brief.to_json()).context(context)
     }
 }
 
 /// What the agent wrote about its change, if anything.
-fn read_answer(path: &Path) -> Result<Option<Answer>> {
+fn read_answer(path: &Path) -> Result<Answer> {
     match std::fs::read_to_string(path) {
-        Ok(text) => agent::parse_answer(&text).map(Some),
-        Err(_) => Ok(None),
+        Ok(text) => agent::parse_answer(&text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Answer::default()),
+        Err(error) => Err(error).context(|| format!("cannot read {}", path.display())),
     }
 }

@@ -233,16 +233,24 @@ impl Repo {
         ))
     }
 
-    /// Whether HEAD has submodules.
-    pub fn has_submodules(&self) -> bool {
-        self.inner.submodules().is_ok_and(|list| !list.is_empty())
+    /// Paths of the submodules.
+    pub fn submodules(&self) -> Vec<String> {
+        let list = self.inner.submodules().unwrap_or_default();
+        list.iter()
+            .map(|module| module.path().display().to_string())
+            .collect()
     }
 
-    /// The path of `file` relative to the repository root, when it lies inside.
-    pub fn relative(&self, file: &Path) -> Option<PathBuf> {
-        let root = self.workdir.canonicalize().ok()?;
-        let parent = file.parent()?.canonicalize().ok()?;
-        Some(parent.strip_prefix(root).ok()?.join(file.file_name()?))
+    /// Worktrees that a loop of ours made and did not remove.
+    pub fn our_worktrees(&self) -> Vec<String> {
+        let Ok(names) = self.inner.worktrees() else {
+            return Vec::new();
+        };
+        let names = names.iter().flatten().flatten();
+        names
+            .filter(|name| name.starts_with("autoresearch-"))
+            .map(str::to_owned)
+            .collect()
     }
 }
 

@@ -149,6 +149,17 @@ impl SessionState {
             .map_or(self.opened.start.as_str(), |kept| kept.commit.as_str())
     }
 
+    /// The incumbent's primary metric as last measured: of the last keep, else of the calibration.
+    pub fn incumbent_value(&self) -> Option<f64> {
+        let kept = self
+            .metrics
+            .iter()
+            .rev()
+            .find(|(_, status)| *status == Status::Keep);
+        let calibrated = || self.calibration.as_ref().map(|line| line.primary.median);
+        kept.map(|(value, _)| *value).or_else(calibrated)
+    }
+
     /// The commit before the last kept one: where the branch is when a kill came between the record
     /// and the move.
     pub fn previous_head(&self) -> &str {

@@ -278,7 +278,10 @@ fn rules(config: &Config) -> Vec<String> {
         let guards: Vec<String> = config
             .guards
             .iter()
-            .map(|guard| format!("{} ({} %)", guard.name, guard.tolerance_percent))
+            .map(|guard| match guard.tolerance_percent {
+                Some(percent) => format!("{} ({percent} %)", guard.name),
+                None => guard.name.clone(),
+            })
             .collect();
         rules.push(format!(
             "These must not get worse by more than: {}.",

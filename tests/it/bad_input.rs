@@ -98,7 +98,10 @@ fn a_benchmark_that_gives_no_metric_on_the_unchanged_code_stops_the_run() {
             "echo METRIC other=1\n",
             "the output has no `METRIC cost=...` line",
         ),
-        ("echo oops >&2; exit 4\n", "autoresearch.sh exited with code 4\noops"),
+        (
+            "echo oops >&2; exit 4\n",
+            "autoresearch.sh exited with code 4\noops",
+        ),
     ] {
         let project = Project::new(script);
         let ran = project
