@@ -69,10 +69,18 @@ pub fn run(dir: &Path, scale: Scale) -> Result<Vec<Metric>> {
 
     let (beats, merged) = beats(scale.preloaded_events, scale.heartbeats);
     let (outcome, elapsed) = timed(|| -> Result<()> {
+        let mut unacknowledged = VecDeque::with_capacity(WINDOW);
         for beat in beats {
-            log.heartbeat(BUCKET, beat, PULSE_NS, Ack::Applied)?
-                .wait()?;
+            if unacknowledged.len() == WINDOW {
+                unacknowledged
+                    .drain(..WINDOW / 2)
+                    .try_for_each(|ticket: Ticket| ticket.wait())?;
+            }
+            unacknowledged.push_back(log.heartbeat(BUCKET, beat, PULSE_NS, Ack::Applied)?);
         }
+        unacknowledged
+            .drain(..)
+            .try_for_each(|ticket| ticket.wait())?;
         Ok(log.writer().barrier(Ack::Synced)?)
     });
     outcome?;

@@ -1,0 +1,179 @@
+//! The package index: its format, and what one bad row costs.
+
+use std::collections::BTreeMap;
+
+use batch_store::packages::{
+    FileInfo, PACKAGE_INDEX, PackageFiles, PackageIndex, PackageRow, SideEffects, git_key,
+    integrity_key,
+};
+use batch_store::{Ack, Engine, Error, Record, SqliteEngine};
+use proptest::prelude::*;
+
+use crate::support::{cases, rows};
+
+fn file() -> impl Strategy<Value = FileInfo> {
+    let digest = prop_oneof![Just(String::new()), "[0-9a-f]{128}"];
+    (digest, any::<u32>(), any::<u64>(), any::<Option<u64>>()).prop_map(
+        |(digest, mode, size, checked_at_ms)| FileInfo {
+            digest,
+            mode,
+            size,
+            checked_at_ms,
+        },
+    )
+}
+
+fn files() -> impl Strategy<Value = BTreeMap<String, FileInfo>> {
+    proptest::collection::btree_map(".{0,12}", file(), 0..5)
+}
+
+fn package() -> impl Strategy<Value = PackageRow> {
+    let deleted = proptest::option::of(proptest::collection::vec(".{0,8}", 0..4));
+    let effects = (proptest::option::of(files()), deleted)
+        .prop_map(|(added, deleted)| SideEffects { added, deleted });
+    let effects = proptest::option::of(proptest::collection::btree_map(".{0,8}", effects, 0..3));
+    (
+        ".{1,20}",
+        proptest::option::of(".{0,30}"),
+        any::<Option<bool>>(),
+        files(),
+        effects,
+    )
+        .prop_map(|(key, manifest, requires_build, files, side_effects)| {
+            let algo = "sha512".to_owned();
+            PackageRow {
+                key,
+                files: PackageFiles {
+                    manifest,
+                    requires_build,
+                    algo,
+                    files,
+                    side_effects,
+                },
+            }
+        })
+}
+
+fn plain(key: &str, digest: &str) -> PackageRow {
+    let info = FileInfo {
+        digest: digest.to_owned(),
+        mode: 0o644,
+        size: 10,
+        checked_at_ms: None,
+    };
+    let files = BTreeMap::from([("index.js".to_owned(), info)]);
+    let (manifest, requires_build, side_effects) = (None, Some(false), None);
+    let algo = "sha512".to_owned();
+    PackageRow {
+        key: key.to_owned(),
+        files: PackageFiles {
+            manifest,
+            requires_build,
+            algo,
+            files,
+            side_effects,
+        },
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(128))]
+
+    #[test]
+    fn a_package_row_reads_back(row in package()) {
+        let value = row.encode().unwrap();
+        prop_assert_eq!(PackageRow::decode(&row.key(), &value).unwrap(), row);
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_an_error_or_a_row_but_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        let _ = PackageRow::decode(b"key", &bytes);
+    }
+}
+
+#[test]
+fn the_keys_have_the_documented_shapes() {
+    assert_eq!(
+        integrity_key("sha512-abc", "left-pad@1.3.0"),
+        "sha512-abc\tleft-pad@1.3.0"
+    );
+    assert_eq!(git_key("left-pad@1.3.0", true), "left-pad@1.3.0\tbuilt");
+    assert_eq!(
+        git_key("left-pad@1.3.0", false),
+        "left-pad@1.3.0\tnot-built"
+    );
+}
+
+#[test]
+fn one_row_that_cannot_be_encoded_costs_that_row_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("index.db");
+    let index = PackageIndex::open(&path).unwrap();
+    let batch: Vec<PackageRow> = (0..600)
+        .map(|i| {
+            plain(
+                &format!("key-{i:03}"),
+                if i == 137 { "not hexadecimal" } else { "00ff" },
+            )
+        })
+        .collect();
+    let tickets = index.set_many(batch, Ack::Committed).unwrap();
+    for (i, ticket) in tickets.iter().enumerate() {
+        let outcome = ticket.wait();
+        assert_eq!(outcome.is_err(), i == 137, "row {i}: {outcome:?}");
+        assert!(i != 137 || matches!(outcome, Err(Error::Encode { .. })));
+    }
+    let report = index.close().unwrap();
+    assert_eq!(
+        (report.committed_ops, report.refused, report.lost_ops),
+        (599, 1, 0)
+    );
+    let reader = SqliteEngine::open_read_only(&path).unwrap();
+    assert_eq!(reader.count(PACKAGE_INDEX).unwrap(), 599);
+    assert_eq!(PackageIndex::get(&reader, "key-137").unwrap(), None);
+}
+
+#[test]
+fn of_equal_keys_the_last_wins_and_every_producer_keeps_its_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("index.db");
+    let index = PackageIndex::open(&path).unwrap();
+    std::thread::scope(|scope| {
+        for producer in 0..4 {
+            let index = &index;
+            scope.spawn(move || {
+                for round in 0..300 {
+                    let mut row = plain(&format!("p{producer}-k{}", round % 5), "ab");
+                    row.files.manifest = Some(round.to_string());
+                    index.set(row, Ack::Enqueued).unwrap().wait().unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(index.close().unwrap().committed_ops, 1200);
+    let reader = SqliteEngine::open_read_only(&path).unwrap();
+    assert_eq!(rows(&reader, PACKAGE_INDEX).len(), 20);
+    for producer in 0..4 {
+        for key in 0..5 {
+            let row = PackageIndex::get(&reader, &format!("p{producer}-k{key}"))
+                .unwrap()
+                .unwrap();
+            assert_eq!(row.files.manifest, Some((295 + key).to_string()));
+        }
+    }
+}
+
+#[test]
+fn a_reader_sees_everything_before_a_barrier() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("index.db");
+    let index = PackageIndex::open(&path).unwrap();
+    for round in 1..=20 {
+        index
+            .set(plain(&format!("key-{round}"), "ab"), Ack::Enqueued)
+            .unwrap();
+        index.writer().barrier(Ack::Committed).unwrap();
+        let reader = SqliteEngine::open_read_only(&path).unwrap();
+        assert_eq!(reader.count(PACKAGE_INDEX).unwrap(), round);
+    }
+}

@@ -1,0 +1,68 @@
+//! What several subjects need.
+
+use std::collections::BTreeSet;
+
+use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, StoredGrant};
+use batch_store::{Cursor, Engine, Page, Range, Record, Result};
+use proptest::test_runner::Config;
+
+/// Every row of the family.
+pub fn rows(engine: &dyn Engine, family: batch_store::Family) -> Vec<(Vec<u8>, Vec<u8>)> {
+    engine.scan(family, &Range::all(), usize::MAX >> 1).unwrap()
+}
+
+/// Fails unless the index entries are exactly those of the stored grants.
+pub fn check_indexes(engine: &dyn Engine) {
+    let mut expected = [BTreeSet::new(), BTreeSet::new()];
+    for (key, value) in rows(engine, GRANTS) {
+        let stored = StoredGrant::decode(&key, &value).unwrap();
+        assert_eq!(stored.key(), key);
+        for (index, index_key) in stored.index_keys().into_iter().enumerate() {
+            assert_eq!(StoredGrant::primary_of(index, &index_key).unwrap(), key);
+            assert!(expected[index].insert(index_key));
+        }
+    }
+    for (family, expected) in [BY_ENTITLEMENT, BY_PRINCIPAL].into_iter().zip(expected) {
+        let found: BTreeSet<_> = rows(engine, family)
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect();
+        assert_eq!(found, expected, "{}", family.name());
+    }
+}
+
+/// Every row of a list, page by page, and the number of pages.
+pub fn all_pages<T>(read: impl Fn(Option<&Cursor>) -> Result<Page<T>>) -> (Vec<T>, usize) {
+    let (mut rows, mut pages, mut cursor) = (Vec::new(), 0, None);
+    loop {
+        let page = read(cursor.as_ref()).unwrap();
+        rows.extend(page.rows);
+        pages += 1;
+        match page.next {
+            Some(next) => cursor = Some(Cursor::parse(next.as_str())),
+            None => return (rows, pages),
+        }
+    }
+}
+
+/// Grants `0..n`, over a few entitlements and users.
+pub fn some_grants(n: usize) -> Vec<Grant> {
+    (0..n)
+        .map(|i| {
+            Grant::new(
+                &format!("g-{i:05}"),
+                &format!("e-{}", i % 7),
+                &format!("u-{}", i % 11),
+            )
+        })
+        .collect()
+}
+
+/// Property tests run a fixed number of cases and leave no files behind.
+pub fn cases(cases: u32) -> Config {
+    Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    }
+}
