@@ -4,8 +4,9 @@ use git2::Oid;
 
 use super::bench::{Bench, Checked, Run};
 use super::project::CHECKS_FILE;
+use crate::edge::artifacts::artifact_hash;
 use crate::edge::console::Console;
-use crate::edge::slots::{SlotName, artifact_hash};
+use crate::edge::slots::SlotName;
 use crate::error::{Error, Result};
 use crate::flow::decision::{PairOutcome, PairPolicy};
 use crate::flow::record::{GateOutcome, GateResult, Pair, Phase, Reason};

@@ -1,5 +1,6 @@
 //! The only files that touch the world, one outside facility each.
 
+pub mod artifacts;
 pub mod child_env;
 pub mod clock;
 pub mod console;
