@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::flow::config_parts::KnobValue;
+use crate::flow::config_parts::{KnobRange, KnobScale, KnobValue};
 
 fn constant(file: &str, name: &str) -> Knob {
     Knob {

@@ -4,15 +4,17 @@
 //! - [`ideas`]: which entry is next, and which are done.
 //! - [`knob`]: finding and rewriting a knob's value in a source text.
 //! - [`tune`]: a search over the declared knobs.
-//! - [`agent`]: what an agent is told, and what it answers.
+//! - [`agent`]: what an agent is told; [`agent_answer`]: what it answers.
 //! - [`agent_presets`]: how the known agent CLIs are started.
 
 pub mod agent;
+pub mod agent_answer;
 pub mod agent_presets;
 pub mod ideas;
 pub mod ideas_file;
 pub mod knob;
 mod knob_scan;
+mod knob_values;
 pub mod number;
 pub mod plan;
 pub mod tune;

@@ -62,7 +62,7 @@ impl Plan {
 
     /// The proposal. `read` gives the bytes of a patch by its path, and is called for nothing
     /// else. An agent's proposal has the entry's title until the agent has answered; see
-    /// [`super::agent::proposal`].
+    /// [`super::agent_answer::proposal`].
     ///
     /// # Errors
     /// Those of `read`.

@@ -147,9 +147,21 @@ impl Search<'_> {
                 }
             }
             self.new_point(point)
+                .filter(|point| !self.passes_a_loss(base, point))
         };
-        // Once a step of this pattern failed, twice and once are both tried, and it ends.
         repeat(2).or_else(|| repeat(1))
+    }
+
+    /// Whether a one-knob move goes past a position that is known to be worse.
+    fn passes_a_loss(&self, from: &Point, to: &Point) -> bool {
+        let mut moved = (0..to.len()).filter(|&axis| from[axis] != to[axis]);
+        let (Some(axis), None) = (moved.next(), moved.next()) else {
+            return false;
+        };
+        let profile = &self.known.profiles[axis];
+        let here = profile.get(&from[axis]).copied().unwrap_or(0.0);
+        let (low, high) = (from[axis].min(to[axis]), from[axis].max(to[axis]));
+        profile.range(low..=high).any(|(_, &score)| score < here)
     }
 
     fn follow(&self) -> Option<Point> {

@@ -1,6 +1,6 @@
 //! The space the search moves in: each knob's values in order, and what is known of its points.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::knob;
 use super::number::{Number, same_value};
@@ -23,13 +23,57 @@ pub(super) struct Axis {
     pub(super) values: Vec<String>,
     /// Whether all values are numbers, so that "further" means something.
     pub(super) ordered: bool,
+    /// The values as numbers, where they are.
+    numbers: Vec<Option<Number>>,
+    /// Index by spelling: nearly every look-up is of a value written from here.
+    by_text: HashMap<String, usize>,
 }
 
 impl Axis {
-    fn index_of(&self, value: &str) -> Option<usize> {
-        self.values
+    /// `used` are values to add where they are not among the declared ones.
+    fn new(knob: &Knob, used: [Option<&String>; 2]) -> Result<Self> {
+        let mut values = knob::values(knob)?;
+        for value in used.into_iter().flatten() {
+            if !values.iter().any(|known| same_value(known, value)) {
+                values.push(value.clone());
+            }
+        }
+        let mut both: Vec<(Option<Number>, String)> = values
+            .into_iter()
+            .map(|value| (Number::parse(&value), value))
+            .collect();
+        let ordered = both.iter().all(|(number, _)| number.is_some());
+        if ordered {
+            let key = |number: Option<Number>| number.map_or(0.0, Number::as_f64);
+            both.sort_by(|a, b| key(a.0).total_cmp(&key(b.0)));
+        }
+        let (numbers, values): (Vec<_>, Vec<String>) = both.into_iter().unzip();
+        let by_text = values
             .iter()
-            .position(|known| same_value(known, value))
+            .cloned()
+            .enumerate()
+            .map(|(at, value)| (value, at))
+            .collect();
+        Ok(Self {
+            name: knob.name.clone(),
+            values,
+            ordered,
+            numbers,
+            by_text,
+        })
+    }
+
+    fn index_of(&self, value: &str) -> Option<usize> {
+        self.by_text
+            .get(value)
+            .copied()
+            .or_else(|| match Number::parse(value) {
+                Some(number) => self.numbers.iter().position(|known| *known == Some(number)),
+                None => self
+                    .values
+                    .iter()
+                    .position(|known| known.trim() == value.trim()),
+            })
     }
 }
 
@@ -48,35 +92,10 @@ impl Space {
     ) -> Result<Self> {
         let mut axes = Vec::with_capacity(knobs.len());
         for knob in knobs {
-            let name = knob.name.clone();
-            let mut axis = Axis {
-                name,
-                values: knob::values(knob)?,
-                ordered: false,
-            };
-            for used in [start, current]
-                .into_iter()
-                .filter_map(|map| map.get(&knob.name))
-            {
-                if axis.index_of(used).is_none() {
-                    axis.values.push(used.clone());
-                }
-            }
-            let numbers: Vec<Option<f64>> = axis
-                .values
-                .iter()
-                .map(|value| Number::parse(value).map(Number::as_f64))
-                .collect();
-            if numbers.iter().all(Option::is_some) {
-                axis.ordered = true;
-                let mut keyed: Vec<(Option<f64>, String)> = numbers
-                    .into_iter()
-                    .zip(std::mem::take(&mut axis.values))
-                    .collect();
-                keyed.sort_by(|a, b| a.0.partial_cmp(&b.0).expect("parsed numbers are finite"));
-                axis.values = keyed.into_iter().map(|(_, value)| value).collect();
-            }
-            axes.push(axis);
+            axes.push(Axis::new(
+                knob,
+                [start.get(&knob.name), current.get(&knob.name)],
+            )?);
         }
         Ok(Self { axes })
     }
