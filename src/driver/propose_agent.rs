@@ -13,7 +13,8 @@ use crate::edge::slots::SlotName;
 use crate::error::{Context, Error, Result};
 use crate::flow::config_parts::AgentSpec;
 use crate::flow::record::Reason;
-use crate::propose::agent::{self, ANSWER_ENV, Answer, Brief, BriefIncumbent};
+use crate::propose::agent::{self, ANSWER_ENV, Brief, BriefIncumbent};
+use crate::propose::agent_answer::{self, Answer};
 use crate::propose::agent_presets;
 use crate::propose::ideas::{self, Backlog, Idea};
 
@@ -82,7 +83,7 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
         .tree_of_checkout(&worktree, &|path, _| leftovers.is_match(path))?;
     let changes = opened.repo.tree_changes(opened.repo.tree_id(head)?, tree)?;
     let paths: Vec<String> = changes.into_iter().map(|change| change.path).collect();
-    let proposal = agent::proposal(
+    let proposal = agent_answer::proposal(
         idea.map(|idea| idea.id.clone()),
         or_title(answer, idea),
         &paths,
@@ -104,7 +105,7 @@ fn or_title(answer: Answer, idea: Option<&Idea>) -> Answer {
 
 fn failed(idea: Option<&Idea>, detail: String) -> Draft {
     let answer = or_title(Answer::default(), idea);
-    let proposal = agent::proposal(idea.map(|idea| idea.id.clone()), answer, &[]);
+    let proposal = agent_answer::proposal(idea.map(|idea| idea.id.clone()), answer, &[]);
     Draft {
         proposal,
         tree: Err((Reason::ProposeFailed, detail)),
@@ -157,7 +158,7 @@ impl Files {
 /// What the agent wrote about its change, if anything.
 fn read_answer(path: &Path) -> Result<Answer> {
     match std::fs::read_to_string(path) {
-        Ok(text) => agent::parse_answer(&text),
+        Ok(text) => agent_answer::parse_answer(&text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Answer::default()),
         Err(error) => Err(error).context(|| format!("cannot read {}", path.display())),
     }
