@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::config_explain::explain;
 use super::config_parts::{AgentSpec, GuardSpec, Knob, MetricSpec, ProposerName, Timeouts};
 use super::decision::Params;
 use crate::error::{Error, Result};
@@ -184,7 +185,7 @@ impl Config {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let config = Self::deserialize(&mut deserializer)
             .and_then(|config| deserializer.end().map(|()| config))
-            .map_err(|error| explain(&error, origin))?;
+            .map_err(|error| explain(&error, text, origin))?;
         config.check(origin)?;
         Ok(config)
     }
@@ -360,36 +361,6 @@ fn is_inside(path: &str) -> bool {
         .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
-/// serde's message with the file, and for an unknown key the nearest known one.
-fn explain(error: &serde_json::Error, origin: &str) -> Error {
-    let text = error.to_string();
-    let place = format!("{origin}:{}:{}", error.line(), error.column());
-    let message = text
-        .rsplit_once(" at line ")
-        .map_or(text.as_str(), |(message, _)| message);
-    let hint = nearest_known(message);
-    let error = Error::usage(format!("{place}: {message}"));
-    match hint {
-        Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
-        None => error,
-    }
-}
-
-/// From serde's "unknown field `x`, expected one of `a`, `b`" (or "unknown variant") the nearest
-/// name, when one is near.
-fn nearest_known(message: &str) -> Option<String> {
-    let rest = message
-        .strip_prefix("unknown field ")
-        .or_else(|| message.strip_prefix("unknown variant "))?;
-    let mut names = rest.split('`').skip(1).step_by(2);
-    let given = names.next()?;
-    names
-        .map(|known| (strsim::normalized_damerau_levenshtein(given, known), known))
-        .filter(|(similarity, _)| *similarity >= 0.4)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| known.to_owned())
-}
-
 /// The JSON Schema of the file, as checked in at `docs/config.schema.json`.
 pub fn json_schema() -> String {
     let schema = schemars::schema_for!(Config);
@@ -397,3 +368,7 @@ pub fn json_schema() -> String {
     text.push('\n');
     text
 }
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

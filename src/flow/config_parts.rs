@@ -1,6 +1,8 @@
 //! The parts of [`Config`](super::config::Config): metric, guards, timeouts, agent and knobs.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
@@ -22,34 +24,51 @@ pub const DRIVER_METRICS: &[&str] = &[
 ];
 
 /// The primary metric: a name alone (`"metric": "total_ms"`, lower is better) or an object.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MetricSpec {
     /// Name in the script's `METRIC name=value` lines, or one of the driver's (`driver.wall_ms`).
     pub name: String,
     /// Unit for people, such as `ms`; never parsed.
-    #[serde(default)]
     pub unit: String,
     /// Which way is better.
-    #[serde(default)]
     pub direction: Direction,
     /// Whether 0 is a real value. Without it 0 and less are a crash: a broken benchmark that
     /// prints 0 must not win. With it values are compared as ln(1 + value).
-    #[serde(default)]
     pub allow_zero: bool,
 }
 
-/// The object form, for serde; [`MetricSpec`] also accepts a bare name.
-#[derive(Deserialize)]
+/// The object form, for serde and the schema; [`MetricSpec`] also accepts a bare name.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MetricObject {
+    /// Name in the script's `METRIC name=value` lines, or one of the driver's (`driver.wall_ms`).
     name: String,
+    /// Unit for people, such as `ms`; never parsed.
     #[serde(default)]
     unit: String,
+    /// Which way is better.
     #[serde(default)]
     direction: Direction,
+    /// Whether 0 is a real value. Without it 0 and less are a crash: a broken benchmark that
+    /// prints 0 must not win. With it values are compared as ln(1 + value).
     #[serde(default)]
     allow_zero: bool,
+}
+
+impl JsonSchema for MetricSpec {
+    fn schema_name() -> Cow<'static, str> {
+        "MetricSpec".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The primary metric: a name alone (lower is better) or an object.",
+            "anyOf": [
+                { "type": "string" },
+                MetricObject::json_schema(generator),
+            ],
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for MetricSpec {
@@ -266,9 +285,22 @@ pub struct Knob {
 }
 
 /// A number or a text, written into the source as it stands here.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct KnobValue(pub String);
+
+impl JsonSchema for KnobValue {
+    fn schema_name() -> Cow<'static, str> {
+        "KnobValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A number or a text, written into the source as it stands here.",
+            "type": ["string", "number", "boolean"],
+        })
+    }
+}
 
 impl<'de> Deserialize<'de> for KnobValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -4,6 +4,7 @@
 pub mod coins;
 pub mod confidence;
 pub mod config;
+mod config_explain;
 pub mod config_parts;
 pub mod decision;
 pub mod entry;
