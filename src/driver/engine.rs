@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::flow::decision::{SlotBias, calibration_due};
 use crate::flow::entry::{Entry, Read};
 use crate::flow::proposal::Proposal;
-use crate::flow::record::{Durations, Line, Reason, RunLine, Status};
+use crate::flow::record::{Durations, Environment, Line, Reason, RunLine, Status};
 use crate::flow::scope::Scope;
 use crate::flow::session::judged;
 
@@ -31,6 +31,9 @@ pub struct Engine {
     /// The terminal.
     pub console: Console,
     scope: Scope,
+    /// The machine, looked at once: asking the compiler for its version takes longer than the rest
+    /// of an iteration's book-keeping.
+    environment: Environment,
     /// Number of the next run.
     next_run: u64,
 }
@@ -87,7 +90,9 @@ impl Engine {
         let config = &opened.pinned.config;
         let scope = Scope::new(&config.scope, &config.protected_globs());
         let next_run = opened.past.next_run;
+        let environment = host::environment();
         Ok(Self {
+            environment,
             opened,
             bench,
             console,
@@ -115,7 +120,7 @@ impl Engine {
     fn calibrate_if_due(&mut self) -> Result<()> {
         let state = &self.opened.state;
         let setup_changed = state.calibration.is_none()
-            || state.opened.environment != host::environment()
+            || state.opened.environment != self.environment
             || state
                 .tried
                 .last()
