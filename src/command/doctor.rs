@@ -28,7 +28,6 @@ pub fn run(global: &Global, args: &JsonArgs) -> Result<Exit> {
         super::print(&report::json(&found));
     } else {
         super::print(&report::table(&found, super::log::layout().width));
-        super::print(&report::summary(&found));
     }
     Ok(exit(&found))
 }

@@ -20,14 +20,14 @@ use crate::edge::slots::{Slots, repository_hash};
 use crate::edge::{clock, host};
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
-use crate::flow::decision::Estimate;
+use crate::flow::decision::{Direction, Estimate};
 use crate::flow::entry::Read;
 use crate::flow::environment;
 use crate::flow::ledger::{Decoder, decode_text};
-use crate::flow::measure::percent_better;
 use crate::flow::record::{ConfigLine, Environment, Gain, RunLine, Status};
 use crate::flow::reproduction::Reproduction;
 use crate::flow::session::judged;
+use crate::report::format;
 
 /// What to measure again, and what was claimed of it.
 struct Claim {
@@ -220,22 +220,10 @@ fn recorded_runs(path: &Path) -> Result<Vec<(ConfigLine, RunLine)>> {
     Ok(runs)
 }
 
-fn render(comparison: &Comparison, direction: crate::flow::decision::Direction) -> String {
-    let words = |gain: &Gain| {
-        let percent = |log| percent_better(direction, log);
-        match (gain.lo, gain.hi) {
-            (Some(lo), Some(hi)) => format!(
-                "{:+.2} %  95 % [{:+.2}, {:+.2}] %  ({} pairs)",
-                gain.percent,
-                percent(lo),
-                percent(hi),
-                gain.pairs
-            ),
-            _ => format!(
-                "{:+.2} %  ({} pairs, too few for an interval)",
-                gain.percent, gain.pairs
-            ),
-        }
+fn render(comparison: &Comparison, direction: Direction) -> String {
+    let words = |direction, gain: &Gain| {
+        let pairs = gain.pairs;
+        format!("{}  ({pairs} pairs)", format::gain(direction, gain))
     };
     let mut text = format!(
         "commit    {:.10}  against parent {:.10}\nmetric    {}, + is better\nclaimed   {}\nmeasured  {}\n",
@@ -245,11 +233,13 @@ fn render(comparison: &Comparison, direction: crate::flow::decision::Direction) 
         comparison
             .claimed
             .as_ref()
-            .map_or("nothing on record".to_owned(), words),
-        words(&comparison.measured),
+            .map_or("nothing on record".to_owned(), |gain| words(
+                direction, gain
+            )),
+        words(direction, &comparison.measured),
     );
     if let Some(wall) = &comparison.wall {
-        text.push_str(&format!("wall      {}\n", words(wall)));
+        text.push_str(&format!("wall      {}\n", words(Direction::Lower, wall)));
     }
     for difference in &comparison.differences {
         text.push_str(&format!("differs   {difference}\n"));

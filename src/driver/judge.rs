@@ -56,7 +56,7 @@ pub fn judge(
         .unwrap_or(f64::INFINITY);
     loop {
         bench.interrupts.check()?;
-        match trial.next() {
+        match trial.next_need() {
             Need::Done => return Ok((trial.finish(), gate)),
             Need::SwapSlots => {
                 console.phase("building in swapped slots");

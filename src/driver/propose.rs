@@ -62,8 +62,8 @@ impl Proposers {
     pub fn next(&mut self, opened: &Opened, bench: &mut Bench) -> Result<Option<Draft>> {
         for &name in &self.order {
             let draft = match name {
-                ProposerName::Ideas => self.from_ideas(opened)?,
-                ProposerName::Tune => self.from_tune(opened)?,
+                ProposerName::Ideas => self.idea_draft(opened)?,
+                ProposerName::Tune => self.tune_draft(opened)?,
                 ProposerName::Agent => {
                     Some(propose_agent::draft(opened, bench, &read_backlog(opened)?)?)
                 }
@@ -75,7 +75,7 @@ impl Proposers {
         Ok(None)
     }
 
-    fn from_ideas(&self, opened: &Opened) -> Result<Option<Draft>> {
+    fn idea_draft(&self, opened: &Opened) -> Result<Option<Draft>> {
         let backlog = read_backlog(opened)?;
         let knobs = &opened.pinned.config.knobs;
         let current = current_values(opened)?;
@@ -83,7 +83,7 @@ impl Proposers {
         plan.map(|plan| draft_of(plan, opened)).transpose()
     }
 
-    fn from_tune(&self, opened: &Opened) -> Result<Option<Draft>> {
+    fn tune_draft(&self, opened: &Opened) -> Result<Option<Draft>> {
         let knobs = &opened.pinned.config.knobs;
         let start = values_at(opened, commit_id(&opened.state.opened.start)?)?;
         let current = current_values(opened)?;

@@ -1,6 +1,6 @@
 //! The judgement of one candidate, as a state machine without I/O.
 //!
-//! [`Trial::next`] says what is needed; [`Trial::pair`], [`Trial::swapped`] and [`Trial::gate`] take
+//! [`Trial::next_need`] says what is needed; [`Trial::pair`], [`Trial::swapped`] and [`Trial::gate`] take
 //! the answers. A verdict is a function of the recorded pairs and of nothing else, so [`replay`]
 //! recomputes it from the ledger.
 //!
@@ -149,7 +149,7 @@ impl Trial {
     }
 
     /// What is needed next. A pair's order is a new coin at every call, so call once a pair.
-    pub fn next(&mut self) -> Need {
+    pub fn next_need(&mut self) -> Need {
         let phase = match self.state {
             State::WarmUp(_) => Phase::WarmUp,
             State::Screen => Phase::Screen,

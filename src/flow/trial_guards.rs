@@ -119,7 +119,7 @@ impl Guard {
         Self {
             process: GuardProcess::new(params, setup.scale, tolerance),
             exact: setup.exact.map(|rule| (rule, None)),
-            params: params.clone(),
+            params: *params,
             gains: Vec::new(),
             setup,
         }

@@ -77,7 +77,7 @@ pub fn replay(setup: TrialSetup, seed: u64, pairs: &[Pair]) -> Result<Replayed, 
     let mut trial = Trial::new(setup, seed);
     let mut recorded = pairs.iter();
     loop {
-        match trial.next() {
+        match trial.next_need() {
             Need::Done => {
                 let reason = trial.reason().expect("a trial that is done has a reason");
                 return match recorded.next() {

@@ -2,6 +2,7 @@
 
 use super::format;
 use crate::flow::decision::Direction;
+use crate::flow::measure::percent_better;
 use crate::flow::record::{ClaimLine, Gain};
 use crate::flow::summary::{ClaimState, Kept, SessionSummary};
 
@@ -117,7 +118,7 @@ fn steps(claim: &ClaimLine, direction: Direction) -> String {
     if claim.steps_do_not_add_up {
         format!(
             "\nsteps do not add up: the kept runs' own gains come to {}",
-            format::signed_percent(format::percent(direction, claim.sum_of_steps_log))
+            format::signed_percent(percent_better(direction, claim.sum_of_steps_log))
         )
     } else {
         String::new()

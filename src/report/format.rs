@@ -1,16 +1,8 @@
 //! Numbers for people: gains, intervals, values with units, durations, times.
 
 use crate::flow::decision::Direction;
+use crate::flow::measure::percent_better as percent;
 use crate::flow::record::Gain;
-
-/// A gain of `log` units in percent of the metric: how much less of a lower-is-better metric,
-/// how much more of the other. Above 0 is better in both.
-pub fn percent(direction: Direction, log: f64) -> f64 {
-    match direction {
-        Direction::Lower => -(-log).exp_m1() * 100.0,
-        Direction::Higher => log.exp_m1() * 100.0,
-    }
-}
 
 /// `+5.2 %`; the sign is always there and says better or worse.
 pub fn signed_percent(value: f64) -> String {

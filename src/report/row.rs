@@ -7,9 +7,8 @@ use serde::Serialize;
 
 use crate::flow::decision::Direction;
 use crate::flow::entry::{Entry, Segment};
+use crate::flow::measure::percent_better;
 use crate::flow::record::{GateOutcome, Phase, Reason, RunLine, Status};
-
-use super::format;
 
 /// A run in the table and in `log --json`; its keys are documented in docs/ledger.md.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -119,7 +118,7 @@ impl Row {
 
 fn row_gain(line: &RunLine, direction: Direction) -> Option<RowGain> {
     let gain = line.estimate.as_ref()?;
-    let percent = |log| format::percent(direction, log);
+    let percent = |log| percent_better(direction, log);
     Some(RowGain {
         log: gain.log,
         lo: gain.lo,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::closing::{bound_text, claim, kept_line, plural, tally};
 use super::format;
 use super::show::times;
+use crate::flow::measure::percent_better;
 use crate::flow::record::Status;
 use crate::flow::summary::{ClaimState, SessionSummary, Summary};
 
@@ -152,8 +153,8 @@ fn session_json(session: &SessionSummary) -> Value {
             "head": claim.head,
             "kept": claim.kept,
             "estimate": claim.estimate,
-            "percent_lo": claim.estimate.lo.map(|lo| format::percent(segment.direction, lo)),
-            "percent_hi": claim.estimate.hi.map(|hi| format::percent(segment.direction, hi)),
+            "percent_lo": claim.estimate.lo.map(|lo| percent_better(segment.direction, lo)),
+            "percent_hi": claim.estimate.hi.map(|hi| percent_better(segment.direction, hi)),
             "wall": claim.wall,
             "sum_of_steps_log": claim.sum_of_steps_log,
             "steps_do_not_add_up": claim.steps_do_not_add_up,

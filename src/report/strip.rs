@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::flow::decision::Direction;
 use crate::flow::entry::Segment;
+use crate::flow::measure::percent_better;
 use crate::flow::metric::median;
 use crate::flow::record::{Pair, Phase};
 
@@ -66,7 +67,7 @@ pub fn strips(pairs: &[Pair], segment: &Segment) -> String {
     let reach = all
         .iter()
         .fold(1e-4_f64, |reach, gain| reach.max(gain.abs()));
-    let percent = |log| format::signed_percent(format::percent(segment.direction, log));
+    let percent = |log| format::signed_percent(percent_better(segment.direction, log));
     let mut text = String::new();
     for (name, gains) in &phases {
         text.push_str(&format!(

@@ -77,7 +77,7 @@ fn a_kept_run_is_reproduced_from_a_fresh_clone_and_others_are_refused() {
         "{}",
         ran.stdout
     );
-    assert!(ran.stdout.contains("measured  +20.00 %"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("measured  +20.0 %"), "{}", ran.stdout);
     project
         .run(&["-C", clone, "reproduce", "1"])
         .expect(2)
