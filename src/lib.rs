@@ -47,6 +47,7 @@ pub mod edge;
 pub mod error;
 pub mod exit;
 pub mod flow;
+pub mod init;
 pub mod propose;
 pub mod report;
 

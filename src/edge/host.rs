@@ -20,7 +20,7 @@ const RUSTC_DEADLINE: Duration = Duration::from_secs(5);
 /// What a measurement on this machine depends on beside the code.
 pub fn environment() -> Environment {
     let mut environment = environment_at(Path::new("/"));
-    environment.rustc = rustc_version(Path::new("rustc"), RUSTC_DEADLINE).unwrap_or_default();
+    environment.rustc = rustc_version("rustc", RUSTC_DEADLINE).unwrap_or_default();
     environment.flags = build_flags(|name| std::env::var(name).ok());
     environment
 }
@@ -113,7 +113,7 @@ fn build_flags(lookup: impl Fn(&str) -> Option<String>) -> BTreeMap<String, Stri
 }
 
 /// First line of `rustc --version`, unless it fails or takes longer than `deadline`.
-fn rustc_version(rustc: &Path, deadline: Duration) -> Option<String> {
+fn rustc_version(rustc: impl duct::IntoExecutablePath, deadline: Duration) -> Option<String> {
     let handle = duct::cmd(rustc, ["--version"])
         .stdin_null()
         .stdout_capture()

@@ -174,17 +174,14 @@ fn the_compiler_is_asked_for_one_line_and_not_waited_for_beyond_the_deadline() {
     let deadline = Duration::from_secs(60);
     let good = fake("good", "echo rustc 1.2.3; echo more");
     assert_eq!(
-        rustc_version(&good, deadline).as_deref(),
+        rustc_version(good, deadline).as_deref(),
         Some("rustc 1.2.3")
     );
-    assert_eq!(
-        rustc_version(&fake("bad", "echo x; exit 1"), deadline),
-        None
-    );
-    assert_eq!(rustc_version(&root.path().join("none"), deadline), None);
+    assert_eq!(rustc_version(fake("bad", "echo x; exit 1"), deadline), None);
+    assert_eq!(rustc_version(root.path().join("none"), deadline), None);
     let slow = fake("slow", "exec sleep 600");
     let started = std::time::Instant::now();
-    assert_eq!(rustc_version(&slow, Duration::from_millis(50)), None);
+    assert_eq!(rustc_version(slow, Duration::from_millis(50)), None);
     assert!(started.elapsed() < Duration::from_secs(30));
 }
 
@@ -212,4 +209,17 @@ fn steal_is_counted_between_two_looks() {
     assert_eq!(tick(7, 150).since(tick(2, 100)), tick(5, 50));
     assert!((tick(5, 50).share() - 0.1).abs() < 1e-12);
     assert_eq!(tick(1, 1).since(tick(2, 2)).share(), 0.0);
+}
+
+#[test]
+fn the_compiler_on_the_path_is_found() {
+    let output = std::process::Command::new("rustc")
+        .arg("--version")
+        .output();
+    let Ok(output) = output.map(|output| String::from_utf8(output.stdout).unwrap()) else {
+        eprintln!("skipped: no rustc on PATH");
+        return;
+    };
+    let found = rustc_version("rustc", Duration::from_secs(60));
+    assert_eq!(found.as_deref(), Some(output.trim()));
 }

@@ -3,6 +3,7 @@
 mod support;
 
 mod bad_input;
+mod config_schema;
 mod interrupts;
 mod keeps_and_drops;
 mod processes;
