@@ -85,6 +85,11 @@ pub struct TryArgs {
     #[arg(short = 'm', long, value_name = "TEXT")]
     pub message: Option<String>,
 
+    /// Also take files inside the scope that git does not know; without this only what is tracked
+    /// or `git add`ed counts
+    #[arg(short, long)]
+    pub untracked: bool,
+
     /// Print the ledger line as JSON
     #[arg(long)]
     pub json: bool,

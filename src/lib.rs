@@ -87,6 +87,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         quiet: cli.quiet,
     };
     match cli.command {
+        Command::Init(args) => command::init::execute(&global, &args),
         Command::Run(args) => command::run::run(&global, &args),
         Command::Try(args) => command::r#try::run(&global, &args),
         Command::Noise(args) => command::noise::run(&global, &args),
@@ -97,6 +98,5 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Doctor(args) => command::doctor::run(&global, &args),
         Command::Clean => command::clean::run(&global),
         Command::Completions(args) => Ok(command::completions::run(&args)),
-        _ => Ok(Exit::Ok),
     }
 }

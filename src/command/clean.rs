@@ -2,7 +2,6 @@
 
 use super::Global;
 use crate::driver::open;
-use crate::edge::lock::Lock;
 use crate::edge::repo::Repo;
 use crate::edge::slots::{Slots, work_dir};
 use crate::error::{Context, Result};
@@ -14,15 +13,10 @@ use crate::exit::Exit;
 /// A loop is at work, or something cannot be removed.
 pub fn run(global: &Global) -> Result<Exit> {
     let repo = Repo::discover(&global.directory)?;
-    let path = open::lock_path(&repo);
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)
-            .context(|| format!("cannot create {}", parent.display()))?;
-    }
-    let _lock = Lock::session(&path)?;
+    let _lock = open::take_lock(&repo)?;
     let root = work_dir(&repo);
     drop(Slots::open(&repo)?);
     std::fs::remove_dir_all(&root).context(|| format!("cannot remove {}", root.display()))?;
-    println!("removed {}", root.display());
+    super::print(&format!("removed {}", root.display()));
     Ok(Exit::Ok)
 }

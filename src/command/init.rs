@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Context as _, Error, Result};
+use crate::exit::Exit;
 use crate::init::{Plan, PlannedFile, Tree, plan};
 
 /// How deep below the project directory files are looked for.
@@ -141,6 +142,25 @@ fn report(plan: Plan, files: Vec<FileReport>, options: &Options, has_repository:
         notes,
         next,
     }
+}
+
+/// Runs the command and prints its report.
+///
+/// # Errors
+/// As [`run`].
+pub fn execute(global: &super::Global, args: &InitArgs) -> Result<Exit> {
+    let report = run(
+        &global.directory,
+        &Options {
+            dry_run: args.dry_run,
+        },
+    )?;
+    super::print(&if args.json {
+        report.json()
+    } else {
+        report.text()
+    });
+    Ok(Exit::Ok)
 }
 
 impl Report {

@@ -38,7 +38,7 @@ pub fn run(global: &Global, args: &LogArgs) -> Result<Exit> {
         Ok(())
     })?;
     if args.json {
-        println!("{}", rows.to_json());
+        super::print(&rows.to_json());
     } else {
         super::print(&table(&rows, layout()));
     }

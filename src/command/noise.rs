@@ -3,14 +3,14 @@
 use super::{Global, pretty};
 use crate::cli::NoiseArgs;
 use crate::driver::bench::Bench;
-use crate::driver::calibrate;
+use crate::driver::calibrate::{self, Setting};
 use crate::driver::noise_text;
 use crate::driver::open;
 use crate::driver::project::Project;
+use crate::edge::host;
 use crate::edge::interrupt::Interrupts;
 use crate::edge::repo::Repo;
 use crate::edge::slots::{Slots, repository_hash};
-use crate::edge::{host, lock::Lock};
 use crate::error::{Kind, Result};
 use crate::exit::Exit;
 use crate::flow::decision::SlotBias;
@@ -26,11 +26,7 @@ pub fn run(global: &Global, args: &NoiseArgs) -> Result<Exit> {
     let repo = Repo::discover(&global.directory)?;
     let head = repo.head()?;
     let project = Project::find(&repo, &global.directory)?;
-    let path = open::lock_path(&repo);
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).ok();
-    }
-    let _lock = Lock::session(&path)?;
+    let _lock = open::take_lock(&repo)?;
     let pinned = project.pin(&repo, head)?;
     let (primary, guards) = judged(&pinned.config);
     let metrics = std::iter::once(primary)
@@ -48,8 +44,12 @@ pub fn run(global: &Global, args: &NoiseArgs) -> Result<Exit> {
         metrics,
         repository_hash(&repo),
     )?;
-    let load = host::load1().unwrap_or(0.0);
-    let measured = calibrate::calibrate(&mut bench, &mut console, "noise", head, &params, load);
+    let setting = Setting {
+        session: "noise".to_owned(),
+        environment: host::environment(),
+        load: host::load1().unwrap_or(0.0),
+    };
+    let measured = calibrate::calibrate(&mut bench, &mut console, setting, head, &params);
     console.finish();
     let line = match measured {
         Ok(line) => line,

@@ -14,7 +14,6 @@ use crate::driver::open;
 use crate::driver::project::Project;
 use crate::edge::interrupt::Interrupts;
 use crate::edge::ledger_file::LedgerFile;
-use crate::edge::lock::Lock;
 use crate::edge::repo::Repo;
 use crate::edge::slots::{Slots, repository_hash};
 use crate::edge::{clock, host};
@@ -63,11 +62,7 @@ pub fn run(global: &Global, args: &ReproduceArgs) -> Result<Exit> {
     let repo = Repo::discover(&global.directory)?;
     let project = Project::find(&repo, &global.directory)?;
     let claim = find_claim(&repo, &project, &args.what)?;
-    let path = open::lock_path(&repo);
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).ok();
-    }
-    let _lock = Lock::session(&path)?;
+    let _lock = open::take_lock(&repo)?;
     let pinned = project.pin_past(&repo, claim.start)?;
     let (primary, guards) = judged(&pinned.config);
     let metrics = std::iter::once(primary.clone())

@@ -8,6 +8,7 @@ use crate::driver::propose::Proposers;
 use crate::edge::interrupt::Interrupts;
 use crate::error::{Kind, Result};
 use crate::exit::Exit;
+use crate::flow::summary::Summary;
 
 /// Iterations when neither flag nor config says.
 const ITERATIONS_DEFAULT: u32 = 50;
@@ -65,7 +66,12 @@ fn go(engine: &mut Engine, proposers: &mut Proposers, iterations: u32) -> Result
 }
 
 fn print_summary(engine: &Engine, ending: Option<Ending>, json: bool) -> Result<()> {
-    let summary = super::status::summary_of(engine.opened.ledger.path())?;
+    let path = engine.opened.ledger.path();
+    let summary = if path.exists() {
+        super::status::summary_of(path)?
+    } else {
+        Summary::default()
+    };
     if let Some(ending) = ending {
         engine
             .console

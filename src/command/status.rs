@@ -20,8 +20,8 @@ pub fn run(global: &Global, args: &JsonArgs) -> Result<Exit> {
     let path = project.ledger(&config);
     if !args.json {
         match Lock::is_held(&open::lock_path(&repo)) {
-            Some(holder) => println!("a loop is running{holder}"),
-            None => println!("no loop is running"),
+            Some(holder) => super::print(&format!("a loop is running{holder}")),
+            None => super::print("no loop is running"),
         }
     }
     let summary = if path.exists() {

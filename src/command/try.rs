@@ -1,19 +1,29 @@
 //! `autoresearch try`.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
+
+use git2::Oid;
 
 use super::Global;
 use crate::cli::TryArgs;
 use crate::driver::engine::{Engine, commit_id};
 use crate::driver::open::{self, Opened};
+use crate::driver::project::IDEAS_FILE;
 use crate::driver::propose::Draft;
+use crate::edge::console::Console;
 use crate::edge::interrupt::Interrupts;
+use crate::edge::ledger_file::TEMPORARY_SUFFIX;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::flow::proposal::{Change, Proposal};
-use crate::flow::record::{Line, Origin, Status};
+use crate::flow::record::{LEDGER_FILE, Line, Origin, Status};
 use crate::flow::scope::Scope;
+
+/// The proposer's name in the ledger.
+const PROPOSER: &str = "try";
 
 /// Judges the working tree's change against the session's head. The working tree stays as it is.
 ///
@@ -23,12 +33,11 @@ pub fn run(global: &Global, args: &TryArgs) -> Result<Exit> {
     let interrupts = Interrupts::install()?;
     let console = global.console();
     let opened = open::open(&global.directory, false, &console)?;
-    let draft = draft(&opened, args)?;
+    let draft = draft(&opened, args, &console)?;
     let mut engine = Engine::new(opened, console, interrupts)?;
-    let started = Instant::now();
     let result = engine
         .get_ready()
-        .and_then(|()| engine.evaluate(draft, started));
+        .and_then(|()| engine.evaluate(draft, Instant::now()));
     engine.console.finish();
     let line = match result {
         Ok(line) => line,
@@ -49,17 +58,34 @@ pub fn run(global: &Global, args: &TryArgs) -> Result<Exit> {
 }
 
 /// The change of the working tree against HEAD, carried over to the session's head.
-fn draft(opened: &Opened, args: &TryArgs) -> Result<Draft> {
+fn draft(opened: &Opened, args: &TryArgs, console: &Console) -> Result<Draft> {
     let repo = &opened.repo;
     let config = &opened.pinned.config;
     let scope = Scope::new(&config.scope, &config.protected_globs());
-    // The loop's own files change while it works; files of the user's that git does not know and
-    // that no candidate could contain are none of our business.
+    let left_out = RefCell::new(BTreeSet::new());
     let leave = |path: &Path, is_tracked: bool| {
         let path = path.to_string_lossy();
-        is_loop_file(&path) || (!is_tracked && !scope.permits(&path))
+        if is_loop_file(&path) {
+            return true;
+        }
+        // Files that git does not know may be anything, secrets included.
+        if is_tracked {
+            return false;
+        }
+        let could_be_meant = scope.permits(&path);
+        if could_be_meant && !args.untracked {
+            left_out.borrow_mut().insert(path.into_owned());
+        }
+        !(could_be_meant && args.untracked)
     };
     let theirs = repo.tree_of_checkout(repo.workdir(), &leave)?;
+    let left_out: Vec<String> = left_out.into_inner().into_iter().collect();
+    if !left_out.is_empty() {
+        console.warn(&format!(
+            "left out, because git does not know them: {}; `git add` them, or give --untracked",
+            left_out.join(", ")
+        ));
+    }
     let base = repo.tree_id(repo.head()?)?;
     if theirs == base {
         return Err(
@@ -68,16 +94,14 @@ fn draft(opened: &Opened, args: &TryArgs) -> Result<Draft> {
         );
     }
     let head = repo.tree_id(commit_id(opened.state.head())?)?;
-    let merged = repo.merge_trees(base, head, theirs)?.ok_or_else(|| {
-        Error::usage(format!(
-            "the change conflicts with commits that are kept on {} and not in HEAD",
-            opened.state.opened.branch
-        ))
-        .hint(format!(
-            "merge them first: `git merge {}`",
-            opened.state.opened.branch
-        ))
-    })?;
+    let merged = match repo.merge_trees(base, head, theirs)? {
+        Some(merged) => merged,
+        // The working tree goes on from what an earlier `try` kept.
+        None => match last_tried_tree(opened)?.map(|base| repo.merge_trees(base, head, theirs)) {
+            Some(merged) => merged?.ok_or_else(|| conflict(opened))?,
+            None => return Err(conflict(opened)),
+        },
+    };
     let description = match &args.message {
         Some(message) => message.clone(),
         None => {
@@ -89,7 +113,7 @@ fn draft(opened: &Opened, args: &TryArgs) -> Result<Draft> {
     let proposal = Proposal {
         description,
         origin: Origin {
-            proposer: "try".to_owned(),
+            proposer: PROPOSER.to_owned(),
             ..Origin::default()
         },
         change: Change::Agent,
@@ -101,12 +125,24 @@ fn draft(opened: &Opened, args: &TryArgs) -> Result<Draft> {
     })
 }
 
-/// Ledger and backlog, which the loop itself writes.
+/// The tree of the last change that `try` kept.
+fn last_tried_tree(opened: &Opened) -> Result<Option<Oid>> {
+    let mut kept = opened.state.kept.iter().rev();
+    let last = kept.find(|kept| kept.proposer == PROPOSER);
+    last.map(|kept| opened.repo.tree_id(commit_id(&kept.commit)?))
+        .transpose()
+}
+
+fn conflict(opened: &Opened) -> Error {
+    let branch = &opened.state.opened.branch;
+    Error::usage(format!(
+        "the change conflicts with commits that are kept on {branch} and not in HEAD"
+    ))
+    .hint(format!("merge them first: `git merge {branch}`"))
+}
+
+/// What the loop itself writes into a checkout.
 fn is_loop_file(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    [
-        crate::flow::record::LEDGER_FILE,
-        crate::driver::project::IDEAS_FILE,
-    ]
-    .contains(&name)
+    name.starts_with(LEDGER_FILE) || name == IDEAS_FILE || name.ends_with(TEMPORARY_SUFFIX)
 }

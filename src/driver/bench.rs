@@ -11,16 +11,14 @@ use super::project::{CHECKS_FILE, Pinned, SCRIPT_FILE};
 use crate::edge::child_env;
 use crate::edge::interrupt::Interrupts;
 use crate::edge::lock::Lock;
-use crate::edge::process::{self, End, Finished, Job};
+use crate::edge::process::{self, End, Finished, Job, TOKEN_VARIABLE};
+use crate::edge::process_sys;
 use crate::edge::slots::{SlotName, Slots};
 use crate::error::{Context, Error, Result};
 use crate::flow::config_parts::DRIVER_PREFIX;
 use crate::flow::measure::Judged;
 use crate::flow::metric::{MetricError, Samples};
 use crate::flow::record::Reason;
-
-/// Marks every child, so that what a killed loop leaves behind is found.
-pub const TOKEN_VARIABLE: &str = "AUTORESEARCH_TOKEN";
 
 /// Everything needed to run the scripts of one session.
 pub struct Bench {
@@ -94,7 +92,7 @@ impl Bench {
         let allowed = child_env::matcher(&pinned.config.env_allow);
         let deadline = Duration::from_secs_f64(pinned.config.timeouts.benchmark_s);
         let logs = slots.scratch()?;
-        process::kill_strays(TOKEN_VARIABLE, &token);
+        process_sys::adopt_orphans();
         Ok(Self {
             slots,
             pinned,
@@ -110,11 +108,6 @@ impl Bench {
         })
     }
 
-    /// The mark of this repository's children.
-    pub fn token(&self) -> &str {
-        &self.token
-    }
-
     /// Time spent so far, and starts counting anew.
     pub fn take_spent(&mut self) -> Spent {
         std::mem::take(&mut self.spent)
@@ -125,6 +118,7 @@ impl Bench {
     /// # Errors
     /// The slot cannot be written, or the user wants to stop.
     pub fn prepare(&mut self, slot: SlotName, commit: Oid) -> Result<Checked> {
+        self.interrupts.check()?;
         let started = Instant::now();
         self.slots.check_out(slot, commit)?;
         self.pin_scripts(slot)?;
@@ -166,47 +160,52 @@ impl Bench {
         }
     }
 
+    /// The deadline of one execution: of a first run, which may build, the config's own; else what
+    /// the calibration found to be long.
+    fn limit_s(&self, full: bool) -> f64 {
+        if full {
+            self.pinned.config.timeouts.benchmark_s
+        } else {
+            self.deadline.as_secs_f64()
+        }
+    }
+
     /// One run: `repeats` executions of the script, their metrics averaged (the mean has the same
     /// ratios as the sum and keeps the unit).
     ///
     /// # Errors
     /// The script cannot be started, or the user wants to stop.
-    pub fn run(&mut self, slot: SlotName) -> Result<Run> {
-        let mut sums: BTreeMap<String, f64> = BTreeMap::new();
+    pub fn run(&mut self, slot: SlotName, full_deadline: bool) -> Result<Run> {
+        let repeats = f64::from(self.repeats);
+        let mut means: BTreeMap<String, f64> = BTreeMap::new();
         for _ in 0..self.repeats {
-            match self.execute(slot)? {
+            self.interrupts.check()?;
+            match self.execute(slot, full_deadline)? {
                 Run::Measured(metrics) => {
                     for (name, value) in metrics {
-                        *sums.entry(name).or_default() += value;
+                        // Divided first: a sum of large values could overflow.
+                        *means.entry(name).or_default() += value / repeats;
                     }
                 }
                 failed @ Run::Failed(..) => return Ok(failed),
             }
         }
-        let repeats = f64::from(self.repeats);
-        sums.values_mut().for_each(|sum| *sum /= repeats);
-        Ok(Run::Measured(sums))
+        Ok(Run::Measured(means))
     }
 
-    fn execute(&mut self, slot: SlotName) -> Result<Run> {
+    fn execute(&mut self, slot: SlotName, full_deadline: bool) -> Result<Run> {
         self.pin_scripts(slot)?;
         let command = ["bash".to_owned(), SCRIPT_FILE.to_owned()];
         let directory = self.slots.path(slot).join(&self.pinned.work);
-        let finished = self.child(
-            &command,
-            &directory,
-            self.deadline.as_secs_f64(),
-            "benchmark",
-            &[],
-        )?;
+        let limit_s = self.limit_s(full_deadline);
+        let finished = self.child(&command, &directory, limit_s, "benchmark", &[])?;
         self.spent.measure_s += finished.wall.as_secs_f64();
         match finished.end {
             End::Exited(0) => {}
             End::Interrupted => return Err(Error::interrupted()),
             End::TimedOut => {
-                let limit = self.deadline.as_secs_f64();
                 let detail = format!(
-                    "{SCRIPT_FILE} was killed after {limit:.0} s\n{}",
+                    "{SCRIPT_FILE} was killed after {limit_s:.0} s\n{}",
                     process::tail(&finished.log)
                 );
                 return Ok(Run::Failed(Reason::Timeout, detail));
@@ -244,6 +243,9 @@ impl Bench {
         if self.pinned.checks.is_none() {
             return Ok(None);
         }
+        self.interrupts.check()?;
+        // What benchmark runs left in the worktree is none of the gate's business.
+        self.slots.check_out(slot, candidate)?;
         self.pin_scripts(slot)?;
         let (base, start, candidate) = (
             base.to_string(),
@@ -294,7 +296,7 @@ impl Bench {
     /// # Errors
     /// The lock file cannot be opened.
     pub fn machine_lock(&self) -> Result<Lock> {
-        Lock::machine(|| eprintln!("waiting for another autoresearch on this machine"))
+        Lock::machine(&self.interrupts)
     }
 
     fn checked(&self, finished: &Finished) -> Result<Checked> {
@@ -311,6 +313,12 @@ impl Bench {
             },
             duration_s: finished.wall.as_secs_f64(),
         })
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        process::kill_strays(&self.token);
     }
 }
 

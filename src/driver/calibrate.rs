@@ -6,7 +6,7 @@ use std::time::Duration;
 use git2::Oid;
 
 use super::bench::Bench;
-use super::judge::{Measured, build_incumbent, measure_pair};
+use super::judge::{Measured, build_incumbent, measure_pair, unchanged_code_fails};
 use super::project::CHECKS_FILE;
 use crate::edge::clock;
 use crate::edge::console::Console;
@@ -14,13 +14,14 @@ use crate::edge::slots::SlotName;
 use crate::error::{Error, Result};
 use crate::flow::coins::Coins;
 use crate::flow::decision::{
-    AaPair, Calibration, EndToEnd, Estimate, Params, end_to_end_swapped, repeats_needed,
-    run_deadline_s,
+    AaPair, Calibration, EndToEnd, Estimate, PairPolicy, Params, end_to_end_swapped,
+    repeats_needed, run_deadline_s,
 };
 use crate::flow::measure::Judged;
 use crate::flow::metric::median;
 use crate::flow::record::{
-    CalibrationLine, CalibrationTag, ClaimLine, ClaimTag, FORMAT_VERSION, Gain, Pair, Phase,
+    CalibrationLine, CalibrationTag, ClaimLine, ClaimTag, Environment, FORMAT_VERSION, Gain, Pair,
+    Phase,
 };
 use crate::flow::session::{SessionState, judged};
 use crate::flow::trial::PairPlan;
@@ -47,6 +48,17 @@ pub fn baseline(bench: &mut Bench, console: &mut Console, commit: Oid) -> Result
     }
 }
 
+/// When and where a calibration takes place.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The session it is for.
+    pub session: String,
+    /// The machine.
+    pub environment: Environment,
+    /// Its one-minute load average.
+    pub load: f64,
+}
+
 /// Measures the same commit in both slots.
 ///
 /// # Errors
@@ -54,10 +66,9 @@ pub fn baseline(bench: &mut Bench, console: &mut Console, commit: Oid) -> Result
 pub fn calibrate(
     bench: &mut Bench,
     console: &mut Console,
-    session: &str,
+    setting: Setting,
     commit: Oid,
     params: &Params,
-    load: f64,
 ) -> Result<CalibrationLine> {
     console.phase("building for calibration");
     build_incumbent(bench, SlotName::Zero, commit)?;
@@ -67,18 +78,19 @@ pub fn calibrate(
 
     let seed = clock::fresh_seed();
     let mut coins = Coins::new(seed);
-    let mut pairs = vec![warm_up(bench, console, &mut coins)?];
+    let mut policy = PairPolicy::new();
+    let mut pairs = vec![warm_up(bench, console, &mut policy, &mut coins)?];
     for done in 0..params.calibration_pairs {
         console.phase("calibrating");
         console.pairs(done, params.calibration_pairs);
-        pairs.push(aa_pair(bench, Phase::Calibrate, &mut coins)?);
+        pairs.push(aa_pair(bench, &mut policy, Phase::Calibrate, &mut coins)?);
     }
     let (primary, guards) = judged(&bench.pinned.config);
     let run_wall_ms = median_wall_ms(&pairs);
     let line = CalibrationLine {
         kind: CalibrationTag::Calibration,
         format: FORMAT_VERSION,
-        session: session.to_owned(),
+        session: setting.session,
         timestamp: clock::now_ms(),
         commit: commit.to_string(),
         seed,
@@ -89,7 +101,8 @@ pub fn calibrate(
             .iter()
             .map(|(metric, _)| Ok((metric.name.clone(), analyse(metric, &pairs, params)?)))
             .collect::<Result<BTreeMap<_, _>>>()?,
-        load,
+        load: setting.load,
+        environment: setting.environment,
         pairs,
     };
     adopt(bench, &line);
@@ -106,7 +119,7 @@ pub fn size_runs(bench: &mut Bench, console: &mut Console, commit: Oid) -> Resul
     bench.slots.check_out(SlotName::One, commit)?;
     bench.slots.seed_cargo_target()?;
     build_incumbent(bench, SlotName::One, commit)?;
-    warm_up(bench, console, &mut Coins::new(0)).map(drop)
+    warm_up(bench, console, &mut PairPolicy::new(), &mut Coins::new(0)).map(drop)
 }
 
 /// Sets repeats and deadline as a calibration found them.
@@ -118,13 +131,18 @@ pub fn adopt(bench: &mut Bench, line: &CalibrationLine) {
 }
 
 /// The discarded first pair; it also says how often a short script must be repeated in one run.
-fn warm_up(bench: &mut Bench, console: &mut Console, coins: &mut Coins) -> Result<Pair> {
+fn warm_up(
+    bench: &mut Bench,
+    console: &mut Console,
+    policy: &mut PairPolicy,
+    coins: &mut Coins,
+) -> Result<Pair> {
     console.phase("warming up");
     bench.repeats = 1;
     bench.deadline = Duration::from_secs_f64(bench.pinned.config.timeouts.benchmark_s);
     // The first may build and fill caches; the second shows how long a run takes.
-    aa_pair(bench, Phase::WarmUp, coins)?;
-    let pair = aa_pair(bench, Phase::WarmUp, coins)?;
+    aa_pair(bench, policy, Phase::WarmUp, coins)?;
+    let pair = aa_pair(bench, policy, Phase::WarmUp, coins)?;
     let wall_s = median_wall_ms(std::slice::from_ref(&pair)) / 1e3;
     let wanted_s = bench.pinned.config.min_run_ms / 1e3;
     bench.repeats = repeats_needed(wall_s.max(1e-6), wanted_s);
@@ -132,21 +150,36 @@ fn warm_up(bench: &mut Bench, console: &mut Console, coins: &mut Coins) -> Resul
 }
 
 /// One pair of the same commit: `parent` is slot 0, `candidate` slot 1.
-fn aa_pair(bench: &mut Bench, phase: Phase, coins: &mut Coins) -> Result<Pair> {
-    let plan = PairPlan {
-        phase,
-        slot: 1,
-        candidate_first: coins.flip(),
-    };
-    match measure_pair(bench, plan)? {
-        Measured::Pair(pair) => Ok(pair),
-        Measured::CandidateFailed(reason, detail) => Err(Error::environment(format!(
-            "the benchmark of the unchanged code fails ({})",
-            reason.describe()
-        ))
-        .hint(format!(
-            "run it by hand: `bash autoresearch.sh`; what it said:\n{detail}"
-        ))),
+fn aa_pair(
+    bench: &mut Bench,
+    policy: &mut PairPolicy,
+    phase: Phase,
+    coins: &mut Coins,
+) -> Result<Pair> {
+    known_good_pair(bench, policy, phase, 1, coins)
+}
+
+/// A pair of commits that are known to work: a failure is the environment's.
+fn known_good_pair(
+    bench: &mut Bench,
+    policy: &mut PairPolicy,
+    phase: Phase,
+    slot: u8,
+    coins: &mut Coins,
+) -> Result<Pair> {
+    loop {
+        let plan = PairPlan {
+            phase,
+            slot,
+            candidate_first: coins.flip(),
+        };
+        match measure_pair(bench, policy, plan)? {
+            Measured::Pair(pair) => return Ok(pair),
+            Measured::Again => {}
+            Measured::CandidateFailed(reason, detail) => {
+                return Err(unchanged_code_fails(reason, &detail));
+            }
+        }
     }
 }
 
@@ -268,6 +301,7 @@ pub fn end_to_end(
     let first_slot = u8::from(coins.flip());
     let mut pairs = Vec::new();
     let mut prepared = None;
+    let mut policy = PairPolicy::new();
     for index in 0..count {
         let slot = if end_to_end_swapped(index, count) {
             1 - first_slot
@@ -278,28 +312,24 @@ pub fn end_to_end(
             console.phase("building end to end");
             build_incumbent(bench, SlotName::numbered(1 - slot), parent)?;
             build_incumbent(bench, SlotName::numbered(slot), candidate)?;
-            pairs.push(end_to_end_pair(bench, Phase::WarmUp, slot, &mut coins)?);
+            pairs.push(known_good_pair(
+                bench,
+                &mut policy,
+                Phase::WarmUp,
+                slot,
+                &mut coins,
+            )?);
             prepared = Some(slot);
         }
         console.phase("measuring end to end");
         console.pairs(index, count);
-        pairs.push(end_to_end_pair(bench, Phase::EndToEnd, slot, &mut coins)?);
+        pairs.push(known_good_pair(
+            bench,
+            &mut policy,
+            Phase::EndToEnd,
+            slot,
+            &mut coins,
+        )?);
     }
     Ok(pairs)
-}
-
-fn end_to_end_pair(bench: &mut Bench, phase: Phase, slot: u8, coins: &mut Coins) -> Result<Pair> {
-    let plan = PairPlan {
-        phase,
-        slot,
-        candidate_first: coins.flip(),
-    };
-    match measure_pair(bench, plan)? {
-        Measured::Pair(pair) => Ok(pair),
-        Measured::CandidateFailed(reason, detail) => Err(Error::environment(format!(
-            "the benchmark of a kept commit fails ({})",
-            reason.describe()
-        ))
-        .hint(detail)),
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use git2::Oid;
 
 use super::bench::Bench;
-use super::calibrate;
+use super::calibrate::{self, Setting};
 use super::judge::{Sides, judge};
 use super::open::Opened;
 use super::propose::{Draft, Proposers};
@@ -16,7 +16,6 @@ use crate::edge::slots::{Slots, repository_hash};
 use crate::edge::{clock, host};
 use crate::error::{Error, Result};
 use crate::flow::decision::{SlotBias, calibration_due};
-use crate::flow::entry::{Entry, Read};
 use crate::flow::proposal::Proposal;
 use crate::flow::record::{Durations, Environment, Line, Reason, RunLine, Status};
 use crate::flow::scope::Scope;
@@ -119,28 +118,21 @@ impl Engine {
 
     fn calibrate_if_due(&mut self) -> Result<()> {
         let state = &self.opened.state;
-        let setup_changed = state.calibration.is_none()
-            || state.opened.environment != self.environment
-            || state
-                .tried
-                .last()
-                .is_some_and(|tried| tried.reason == Reason::NotExact);
+        let calibrated = state.calibration.as_ref();
+        let setup_changed = calibrated.is_none_or(|line| line.environment != self.environment);
         let gap_s = clock::now_ms().saturating_sub(state.last_timestamp) as f64 / 1e3;
         if !calibration_due(setup_changed, gap_s) {
             return Ok(());
         }
         let head = commit_id(state.head())?;
-        let session = state.opened.session.clone();
         let params = state.params();
-        let load = host::load1().unwrap_or(0.0);
-        let line = calibrate::calibrate(
-            &mut self.bench,
-            &mut self.console,
-            &session,
-            head,
-            &params,
-            load,
-        )?;
+        let setting = Setting {
+            session: state.opened.session.clone(),
+            environment: self.environment.clone(),
+            load: host::load1().unwrap_or(0.0),
+        };
+        let line =
+            calibrate::calibrate(&mut self.bench, &mut self.console, setting, head, &params)?;
         match line.primary.slot_bias {
             SlotBias::Refuse => {
                 return Err(Error::environment(format!(
@@ -299,23 +291,18 @@ impl Engine {
             .ledger
             .append(&Line::Run(Box::new(line.clone())))?;
         self.next_run += 1;
-        let entry = Entry::from(Box::new(line.clone()));
-        self.opened
-            .past
-            .apply(&Read::Run(Box::new(entry)))
-            .map_err(impossible)?;
         self.opened.state.ran(&line).map_err(impossible)?;
         let kept = line.status == Status::Keep;
         if let (true, Some(candidate), Some(reference)) = (kept, &line.candidate, &line.reference) {
             let new_head = commit_id(candidate)?;
             let log = format!("autoresearch: keep run {}", line.run);
+            // The ref comes last: once it names the kept commit, the keep is complete, and where the
+            // branch is from then on is the user's business.
+            let branch = &self.opened.state.opened.branch;
+            self.opened
+                .repo
+                .advance_branch(branch, old_head, new_head, &log)?;
             self.opened.repo.set_ref(reference, new_head, &log)?;
-            self.opened.repo.advance_branch(
-                &self.opened.state.opened.branch,
-                old_head,
-                new_head,
-                &log,
-            )?;
         }
         self.console
             .verdict(line.run, kept, &super::verdict_text::one_line(&line));

@@ -26,6 +26,8 @@ pub struct Sides {
 pub enum Measured {
     /// Both runs gave every metric.
     Pair(Pair),
+    /// A run failed; the pair is to be run anew, in an order of its own.
+    Again,
     /// The candidate failed twice.
     CandidateFailed(Reason, String),
 }
@@ -43,6 +45,7 @@ pub fn judge(
 ) -> Result<(TrialResult, GateResult)> {
     let mut trial = Trial::new(setup, seed);
     let mut gate = no_gate();
+    let mut policy = PairPolicy::new();
     console.phase("building");
     prepare_both(bench, &mut trial, sides)?;
     if trial.is_open() && same_artifacts(bench)? {
@@ -71,7 +74,8 @@ pub fn judge(
                 let (done, most) = trial.progress();
                 console.phase(phase_name(plan.phase));
                 console.pairs(done, most);
-                match measure_pair(bench, plan)? {
+                match measure_pair(bench, &mut policy, plan)? {
+                    Measured::Again => {}
                     Measured::Pair(pair) => trial.pair(pair).map_err(impossible)?,
                     Measured::CandidateFailed(reason, detail) => trial.end(reason, detail),
                 }
@@ -111,16 +115,21 @@ fn phase_name(phase: Phase) -> &'static str {
     }
 }
 
-/// Builds the parent in one slot and the candidate in the other.
+/// Builds the parent in one slot and the candidate in the other, slot 0 first: who is built first
+/// is then as random as the slots are, and changes when they are swapped.
 fn prepare_both(bench: &mut Bench, trial: &mut Trial, sides: Sides) -> Result<()> {
-    let candidate_slot = trial.slot();
-    build_incumbent(bench, SlotName::numbered(1 - candidate_slot), sides.parent)?;
-    let built = bench.prepare(SlotName::numbered(candidate_slot), sides.candidate)?;
-    if !built.passed {
-        trial.end(
-            Reason::BuildFailed,
-            format!("the build {}\n{}", built.ended, built.tail),
-        );
+    for number in [0, 1] {
+        let slot = SlotName::numbered(number);
+        if number != trial.slot() {
+            build_incumbent(bench, slot, sides.parent)?;
+            continue;
+        }
+        let built = bench.prepare(slot, sides.candidate)?;
+        if !built.passed {
+            let detail = format!("the build {}\n{}", built.ended, built.tail);
+            trial.end(Reason::BuildFailed, detail);
+            return Ok(());
+        }
     }
     Ok(())
 }
@@ -135,7 +144,7 @@ pub fn build_incumbent(bench: &mut Bench, slot: SlotName, commit: Oid) -> Result
         return Ok(());
     }
     Err(Error::environment(format!(
-        "the unchanged code does not build: the command {}",
+        "commit {commit:.10} does not build: the command {}",
         built.ended
     ))
     .hint(format!("the end of its output:\n{}", built.tail)))
@@ -152,63 +161,62 @@ fn same_artifacts(bench: &Bench) -> Result<bool> {
     Ok(zero.is_some() && zero == one)
 }
 
-/// Runs both sides back to back. A failed run throws the whole pair away; who fails how often
-/// decides what follows.
+/// Runs both sides back to back, once. A failed run throws the whole pair away; `policy`, one for
+/// all pairs of a judgement, decides what follows.
 ///
 /// # Errors
 /// The parent fails repeatedly, or the user wants to stop.
-pub fn measure_pair(bench: &mut Bench, plan: PairPlan) -> Result<Measured> {
+pub fn measure_pair(
+    bench: &mut Bench,
+    policy: &mut PairPolicy,
+    plan: PairPlan,
+) -> Result<Measured> {
     let _machine = bench.machine_lock()?;
-    let mut policy = PairPolicy::new();
     let candidate_slot = SlotName::numbered(plan.slot);
     let parent_slot = SlotName::numbered(1 - plan.slot);
-    loop {
-        bench.interrupts.check()?;
-        let (parent, candidate) = if plan.candidate_first {
-            let candidate = bench.run(candidate_slot)?;
-            (bench.run(parent_slot)?, candidate)
-        } else {
-            let parent = bench.run(parent_slot)?;
-            (parent, bench.run(candidate_slot)?)
-        };
-        let ok = |run: &Run| matches!(run, Run::Measured(_));
-        match (
-            policy.on_attempt(ok(&parent), ok(&candidate)),
-            parent,
-            candidate,
-        ) {
-            (PairOutcome::Accept, Run::Measured(parent), Run::Measured(candidate)) => {
-                let PairPlan {
-                    phase,
-                    slot,
-                    candidate_first,
-                } = plan;
-                return Ok(Measured::Pair(Pair {
-                    phase,
-                    slot,
-                    candidate_first,
-                    parent,
-                    candidate,
-                }));
-            }
-            (PairOutcome::CandidateCrash, _, Run::Failed(reason, detail)) => {
-                return Ok(Measured::CandidateFailed(reason, detail));
-            }
-            (PairOutcome::EnvironmentPause, Run::Failed(reason, detail), _) => {
-                return Err(unchanged_code_fails(reason, &detail));
-            }
-            (PairOutcome::Redo, ..) => {}
-            (
-                PairOutcome::Accept | PairOutcome::CandidateCrash | PairOutcome::EnvironmentPause,
-                ..,
-            ) => {
-                unreachable!("the policy speaks of runs that went the other way")
-            }
+    let full_deadline = plan.phase == Phase::WarmUp;
+    let (parent, candidate) = if plan.candidate_first {
+        let candidate = bench.run(candidate_slot, full_deadline)?;
+        (bench.run(parent_slot, full_deadline)?, candidate)
+    } else {
+        let parent = bench.run(parent_slot, full_deadline)?;
+        (parent, bench.run(candidate_slot, full_deadline)?)
+    };
+    let ok = |run: &Run| matches!(run, Run::Measured(_));
+    match (
+        policy.on_attempt(ok(&parent), ok(&candidate)),
+        parent,
+        candidate,
+    ) {
+        (PairOutcome::Accept, Run::Measured(parent), Run::Measured(candidate)) => {
+            let PairPlan {
+                phase,
+                slot,
+                candidate_first,
+            } = plan;
+            Ok(Measured::Pair(Pair {
+                phase,
+                slot,
+                candidate_first,
+                parent,
+                candidate,
+            }))
+        }
+        (PairOutcome::CandidateCrash, _, Run::Failed(reason, detail)) => {
+            Ok(Measured::CandidateFailed(reason, detail))
+        }
+        (PairOutcome::EnvironmentPause, Run::Failed(reason, detail), _) => {
+            Err(unchanged_code_fails(reason, &detail))
+        }
+        (PairOutcome::Redo, ..) => Ok(Measured::Again),
+        (PairOutcome::Accept | PairOutcome::CandidateCrash | PairOutcome::EnvironmentPause, ..) => {
+            unreachable!("the policy speaks of runs that went the other way")
         }
     }
 }
 
-fn unchanged_code_fails(reason: Reason, detail: &str) -> Error {
+/// The error for a benchmark that fails where it must not.
+pub fn unchanged_code_fails(reason: Reason, detail: &str) -> Error {
     Error::environment(format!(
         "the benchmark of the unchanged code fails ({})",
         reason.describe()

@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 
 use git2::Oid;
 
-use super::project::{IDEAS_FILE, Pinned, Project};
+use super::engine::commit_id;
+use super::project::{IDEAS_FILE, PATCHES_DIRECTORY, Pinned, Project};
+use super::record::ref_name;
 use crate::edge::console::Console;
-use crate::edge::ledger_file::LedgerFile;
+use crate::edge::ledger_file::{self, LedgerFile};
 use crate::edge::lock::Lock;
 use crate::edge::repo::Repo;
 use crate::edge::{clock, host};
 use crate::error::{Error, Result};
 use crate::flow::ledger::{Decoder, decode_text};
 use crate::flow::record::{ConfigLine, ConfigTag, FORMAT_VERSION, LEDGER_FILE};
-use crate::flow::session::{Past, SessionState};
+use crate::flow::session::{Kept, Past, SessionState};
 
 /// A repository that this process may change, until the value is dropped.
 pub struct Opened {
@@ -72,6 +74,14 @@ pub fn open(from: &Path, fresh: bool, console: &Console) -> Result<Opened> {
             (new_session(&repo, &project, &pinned, &past, head), true)
         }
     };
+    if let Some(parent) = repo.blocking_branch(&state.opened.branch) {
+        return Err(Error::environment(format!(
+            "branch {parent} is in the way: git cannot have {} beside it",
+            state.opened.branch
+        ))
+        .hint(format!("rename it: `git branch -m {parent} {parent}-old`")));
+    }
+    ledger_file::remove_leftover(&project.ideas(&pinned.config));
     if let Some(checkout) = repo.checkout_of(&state.opened.branch) {
         return Err(Error::environment(format!(
             "branch {} is checked out in {}, and the loop has to move it",
@@ -92,7 +102,11 @@ pub fn open(from: &Path, fresh: bool, console: &Console) -> Result<Opened> {
     })
 }
 
-fn take_lock(repo: &Repo) -> Result<Lock> {
+/// Takes the lock that keeps two loops out of one repository.
+///
+/// # Errors
+/// Another loop holds it.
+pub fn take_lock(repo: &Repo) -> Result<Lock> {
     let path = lock_path(repo);
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(|error| {
@@ -153,15 +167,9 @@ fn continuation(
     let Some(commits) = ids.collect::<Option<Vec<Oid>>>() else {
         return no("commits of the last one are not in this repository");
     };
-    let current = repo.branch_target(&state.opened.branch);
-    let expected = [state.head(), state.previous_head()];
-    let is_where_left = match current {
-        None => state.kept.is_empty() || state.kept.len() == 1,
-        Some(target) => expected.contains(&target.to_string().as_str()),
-    };
-    if !is_where_left {
+    if !branch_is_where_left(repo, state) {
         return no(&format!(
-            "branch {} was moved since the last one",
+            "branch {} was moved or deleted since the last one",
             state.opened.branch
         ));
     }
@@ -173,35 +181,53 @@ fn continuation(
     no("HEAD has other code than the last one started from or kept")
 }
 
-/// Whether all that was committed between is the ledger and the ticks in the backlog.
+/// Whether the branch is at the last kept commit, or, when the last keep was interrupted, still
+/// where it was before.
+fn branch_is_where_left(repo: &Repo, state: &SessionState) -> bool {
+    let current = repo
+        .branch_target(&state.opened.branch)
+        .map(|id| id.to_string());
+    match state.kept.last() {
+        None => current.is_none(),
+        Some(last) => {
+            let is_at = |commit: &str| current.as_deref() == Some(commit);
+            let not_yet_made = current.is_none() && state.kept.len() == 1;
+            is_at(&last.commit)
+                || (!keep_is_complete(repo, state, last)
+                    && (is_at(state.previous_head()) || not_yet_made))
+        }
+    }
+}
+
+/// The ref of a kept run names the kept commit only after the branch was moved.
+fn keep_is_complete(repo: &Repo, state: &SessionState, kept: &Kept) -> bool {
+    let target = repo.ref_target(&ref_name(&state.opened.session, kept.run));
+    target.is_some_and(|id| id.to_string() == kept.commit)
+}
+
+/// Whether all that was committed between is the loop's own: ledger, backlog and patches.
 fn differs_only_in_our_files(repo: &Repo, pinned: &Pinned, old: Oid, new: Oid) -> Result<bool> {
-    let ours = [LEDGER_FILE, IDEAS_FILE].map(|name| pinned.work.join(name));
+    let files = [LEDGER_FILE, IDEAS_FILE].map(|name| pinned.work.join(name));
+    let patches = pinned.work.join(PATCHES_DIRECTORY);
     let changes = repo.changes(old, new)?;
-    Ok(changes
-        .iter()
-        .all(|change| ours.iter().any(|path| path == Path::new(&change.path))))
+    Ok(changes.iter().all(|change| {
+        let path = Path::new(&change.path);
+        files.iter().any(|file| file == path) || path.starts_with(&patches)
+    }))
 }
 
 /// A kill between the record of a keep and the move of the branch: the record counts.
 fn heal_branch(repo: &Repo, state: &SessionState) -> Result<()> {
-    let id = |text: &str| {
-        Oid::from_str(text)
-            .map_err(|error| Error::usage(format!("{text} is no commit id")).because(error))
+    let Some(last) = state.kept.last() else {
+        return Ok(());
     };
-    if state.kept.is_empty() {
+    if keep_is_complete(repo, state, last) {
         return Ok(());
     }
-    let (old, new) = (id(state.previous_head())?, id(state.head())?);
-    if let Some(last) = state.kept.last() {
-        let reference = format!("refs/autoresearch/{}/{}", state.opened.session, last.run);
-        repo.set_ref(&reference, new, "autoresearch: finish an interrupted keep")?;
-    }
-    repo.advance_branch(
-        &state.opened.branch,
-        old,
-        new,
-        "autoresearch: finish an interrupted keep",
-    )
+    let (old, new) = (commit_id(state.previous_head())?, commit_id(&last.commit)?);
+    let log = format!("autoresearch: keep run {}", last.run);
+    repo.advance_branch(&state.opened.branch, old, new, &log)?;
+    repo.set_ref(&ref_name(&state.opened.session, last.run), new, &log)
 }
 
 fn new_session(

@@ -16,6 +16,8 @@ pub const SCRIPT_FILE: &str = "autoresearch.sh";
 pub const CHECKS_FILE: &str = "autoresearch.checks.sh";
 /// The backlog.
 pub const IDEAS_FILE: &str = "ideas.md";
+/// The directory of its patches.
+pub const PATCHES_DIRECTORY: &str = "ideas";
 
 /// Where a project's files are in the user's checkout.
 #[derive(Debug, Clone)]

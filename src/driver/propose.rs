@@ -17,7 +17,7 @@ use crate::flow::proposal::{Change, Proposal};
 use crate::flow::record::Reason;
 use crate::propose::ideas::{self, Backlog};
 use crate::propose::plan::Plan;
-use crate::propose::{ideas_file, knob, tune};
+use crate::propose::{ideas_file, knob, patch, tune};
 
 /// A proposal with the tree it makes of the incumbent, or why it makes none.
 #[derive(Debug, Clone)]
@@ -176,7 +176,7 @@ fn draft_of(plan: Plan, opened: &Opened) -> Result<Draft> {
         (_, Some(detail)) => Err(not_applicable(detail)),
         (Change::Patch { path, text }, None) => opened
             .repo
-            .apply_patch(head, text)?
+            .apply_patch(head, &patch::with_git_headers(text))?
             .map_err(|why| not_applicable(format!("{path} does not apply: {why}"))),
         (Change::Knobs(settings), None) => turn_knobs(opened, head, settings)?,
         (Change::Agent, None) => Err((

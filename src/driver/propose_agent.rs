@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use super::bench::{Bench, TOKEN_VARIABLE};
+use super::bench::Bench;
 use super::engine::commit_id;
 use super::open::Opened;
 use super::propose::Draft;
@@ -60,7 +60,6 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
         "agent",
         &extra,
     )?;
-    process::kill_strays(TOKEN_VARIABLE, bench.token());
 
     match finished.end {
         End::Interrupted => return Err(Error::interrupted()),

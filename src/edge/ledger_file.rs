@@ -141,24 +141,39 @@ pub fn sync_parent(path: &Path) {
     }
 }
 
-/// Replaces a small text file: temporary file beside it, fsync, rename, directory fsync.
+/// Replaces a small text file: temporary file beside it, fsync, rename, directory fsync. A link is
+/// followed.
 ///
 /// # Errors
 /// It cannot be written; the old file is then untouched.
 pub fn replace(path: &Path, text: &str) -> Result<()> {
     let context = || format!("cannot write {}", path.display());
-    let parent = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(parent).context(context)?;
+    let target = path.canonicalize().context(context)?;
+    let permissions = std::fs::metadata(&target).context(context)?.permissions();
+    let temporary = temporary_beside(&target);
+    let mut file = File::create(&temporary).context(context)?;
     file.write_all(text.as_bytes()).context(context)?;
-    if let Ok(metadata) = std::fs::metadata(path) {
-        file.as_file()
-            .set_permissions(metadata.permissions())
-            .context(context)?;
-    }
-    file.as_file().sync_all().context(context)?;
-    file.persist(path)
-        .map_err(|error| error.error)
-        .context(context)?;
-    sync_parent(path);
+    file.set_permissions(permissions).context(context)?;
+    file.sync_all().context(context)?;
+    std::fs::rename(&temporary, &target).context(context)?;
+    sync_parent(&target);
     Ok(())
+}
+
+/// One name for every attempt, so that a kill leaves at most one file, which the next run removes.
+fn temporary_beside(target: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(TEMPORARY_SUFFIX);
+    target.with_file_name(name)
+}
+
+/// How the temporary file of [`replace`] ends.
+pub const TEMPORARY_SUFFIX: &str = ".autoresearch-tmp";
+
+/// Removes what a kill in the middle of [`replace`] left.
+pub fn remove_leftover(path: &Path) {
+    if let Ok(target) = path.canonicalize() {
+        std::fs::remove_file(temporary_beside(&target)).ok();
+    }
 }

@@ -3,7 +3,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::interrupt::Interrupts;
 use crate::error::{Context, Error, Result};
 
 /// A held lock; released when dropped, and by the kernel when the process dies in any way.
@@ -45,23 +47,31 @@ impl Lock {
     }
 
     /// Waits for the machine-wide lock, so that builds, tests and timed runs of two loops never
-    /// overlap. `waiting` is called once when it has to wait.
+    /// overlap.
     ///
     /// # Errors
-    /// The lock file cannot be opened.
-    pub fn machine(waiting: impl FnOnce()) -> Result<Self> {
+    /// The lock file cannot be opened, or the user wants to stop.
+    pub fn machine(interrupts: &Interrupts) -> Result<Self> {
+        /// Pause between two tries: the lock cannot be waited for and listen to signals.
+        const PAUSE: Duration = Duration::from_millis(50);
         let path = machine_lock_path();
         let file = open(&path)?;
-        match file.try_lock() {
-            Ok(()) => return Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => waiting(),
-            Err(TryLockError::Error(error)) => {
-                return Err(error).context(|| format!("cannot lock {}", path.display()));
+        let mut has_said = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::WouldBlock) => {
+                    if !std::mem::replace(&mut has_said, true) {
+                        eprintln!("waiting for another autoresearch on this machine");
+                    }
+                    interrupts.check()?;
+                    std::thread::sleep(PAUSE);
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).context(|| format!("cannot lock {}", path.display()));
+                }
             }
         }
-        file.lock()
-            .context(|| format!("cannot lock {}", path.display()))?;
-        Ok(Self { _file: file })
     }
 }
 
@@ -73,14 +83,26 @@ pub fn machine_lock_path() -> PathBuf {
     )
 }
 
+/// Opens a lock file, which several users may share: a lock needs no right to write.
 fn open(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o666);
-    options
-        .open(path)
-        .context(|| format!("cannot open the lock file {}", path.display()))
+    use std::os::unix::fs::PermissionsExt;
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path);
+    match opened {
+        Ok(file) => {
+            // Only its owner can, and need, open it to all.
+            file.set_permissions(std::fs::Permissions::from_mode(0o666))
+                .ok();
+            Ok(file)
+        }
+        Err(_) => {
+            File::open(path).context(|| format!("cannot open the lock file {}", path.display()))
+        }
+    }
 }
 
 /// Writes our process id for people; the lock itself does not depend on it.

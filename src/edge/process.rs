@@ -14,11 +14,15 @@ use std::time::{Duration, Instant};
 
 use super::interrupt::{Interrupts, Urgency};
 use super::process_sys::{self, Reaped};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::flow::metric::{LINE_BYTES_MAX, Samples};
 
 /// Time between the request to end and the kill.
 const GRACE: Duration = Duration::from_secs(2);
+/// Time the kernel has to end a killed process.
+const GRACE_AFTER_KILL: Duration = Duration::from_secs(30);
+/// Marks every child in its environment, so that what a killed loop leaves behind is found.
+pub const TOKEN_VARIABLE: &str = "AUTORESEARCH_TOKEN";
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -87,7 +91,10 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .command
         .split_first()
         .expect("commands are checked to be non-empty");
-    let log = File::create(job.log).context(|| format!("cannot write {}", job.log.display()))?;
+    // A new file each time: a stray of an earlier run may still write into the old one.
+    std::fs::remove_file(job.log).ok();
+    let log =
+        File::create_new(job.log).context(|| format!("cannot write {}", job.log.display()))?;
     let started = Instant::now();
     let handle = duct::cmd(program, arguments)
         .dir(job.dir)
@@ -114,9 +121,16 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .first()
         .expect("a started command has a process");
 
-    let (killed, wall) = supervise(pid, started, job.deadline, interrupts);
+    let supervised = supervise(pid, started, job.deadline, interrupts);
     process_sys::signal_group(pid, libc::SIGKILL);
+    let Some((killed, wall)) = supervised else {
+        return Err(
+            Error::environment(format!("`{program}` (process {pid}) cannot be killed"))
+                .hint("it hangs in the kernel, perhaps on a broken disk or network mount"),
+        );
+    };
     let used = process_sys::reap(pid).context(|| format!("cannot wait for `{program}`"))?;
+    kill_orphans();
     // Reaped by `wait4` for its resource use; duct's own wait would only find it gone.
     drop(handle);
     let end = match (killed, used.code, used.signal) {
@@ -133,14 +147,16 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
 }
 
 /// Waits until the child is a zombie; says whether and why we killed it, and how long it ran.
+/// `None` when it cannot be killed.
 fn supervise(
     pid: u32,
     started: Instant,
     deadline: Duration,
     interrupts: &Interrupts,
-) -> (Option<End>, Duration) {
+) -> Option<(Option<End>, Duration)> {
     let (exit_sender, exit) = mpsc::channel();
     let wake = exit_sender.clone();
+    let look_now = exit_sender.clone();
     // Each message is only a reason to look again.
     std::thread::spawn(move || {
         process_sys::await_exit(pid);
@@ -148,6 +164,9 @@ fn supervise(
     });
     let (signal_sender, signals) = mpsc::channel();
     interrupts.wake(Some(signal_sender));
+    // A signal may have come before we listened.
+    look_now.send(Message::Signal).ok();
+    drop(look_now);
     std::thread::spawn(move || {
         while signals.recv().is_ok() {
             if wake.send(Message::Signal).is_err() {
@@ -165,10 +184,16 @@ fn supervise(
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => End::TimedOut,
         };
         killed = Some(reason);
-        break end_group(pid, &exit);
+        match end_group(pid, &exit) {
+            Some(at) => break at,
+            None => {
+                interrupts.wake(None);
+                return None;
+            }
+        }
     };
     interrupts.wake(None);
-    (killed, ended.duration_since(started))
+    Some((killed, ended.duration_since(started)))
 }
 
 enum Message {
@@ -176,23 +201,33 @@ enum Message {
     Signal,
 }
 
-/// TERM, grace, KILL; returns when the child is a zombie.
-fn end_group(pid: u32, exit: &mpsc::Receiver<Message>) -> Instant {
-    process_sys::signal_group(pid, libc::SIGTERM);
-    let until = Instant::now() + GRACE;
-    loop {
-        match exit.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Message::Exited(at)) => return at,
-            Ok(Message::Signal) => {}
-            Err(_) => break,
+/// TERM, grace, KILL, grace; returns when the child is a zombie.
+fn end_group(pid: u32, exit: &mpsc::Receiver<Message>) -> Option<Instant> {
+    for (signal, patience) in [(libc::SIGTERM, GRACE), (libc::SIGKILL, GRACE_AFTER_KILL)] {
+        process_sys::signal_group(pid, signal);
+        let until = Instant::now() + patience;
+        loop {
+            match exit.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Message::Exited(at)) => return Some(at),
+                Ok(Message::Signal) => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            }
         }
     }
-    process_sys::signal_group(pid, libc::SIGKILL);
+    None
+}
+
+/// Kills and reaps what a child left behind outside its group. As a subreaper we are the parent of
+/// every orphan, also of one that changed its session; killing it makes its own children ours.
+fn kill_orphans() {
     loop {
-        match exit.recv() {
-            Ok(Message::Exited(at)) => return at,
-            Ok(Message::Signal) => {}
-            Err(_) => return Instant::now(),
+        let orphans = process_sys::children();
+        if orphans.is_empty() {
+            return;
+        }
+        for pid in orphans {
+            process_sys::kill(pid);
+            process_sys::reap(pid).ok();
         }
     }
 }
@@ -256,10 +291,10 @@ pub fn tail(log: &Path) -> String {
     lines[lines.len().saturating_sub(80)..].join("\n")
 }
 
-/// Kills every process that carries `NAME=value` in its environment: what a killed loop left
-/// behind, also when it changed its group or session. Linux only; elsewhere it finds nothing.
-pub fn kill_strays(name: &str, value: &str) -> usize {
-    let mark = format!("{name}={value}");
+/// Kills every process that carries this token in its environment: what a killed loop left behind,
+/// also when it changed its group or session. Linux only; elsewhere it finds nothing.
+pub fn kill_strays(token: &str) -> usize {
+    let mark = format!("{TOKEN_VARIABLE}={token}");
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return 0;
     };

@@ -47,6 +47,32 @@ pub fn isolate(command: &mut Command) {
     }
 }
 
+/// Makes this process the parent of every orphan among its descendants. Linux only; elsewhere
+/// orphans are found by their environment when the next session starts.
+pub fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: prctl with this option has no memory effects.
+    unsafe {
+        libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
+    }
+}
+
+/// Process ids of this process's children.
+pub fn children() -> Vec<u32> {
+    let tasks = std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect::<Vec<u32>>()
+        })
+        .collect()
+}
+
 /// Blocks until the child has ended and leaves it as a zombie, so that its id and its group stay
 /// ours until [`reap`].
 pub fn await_exit(pid: u32) {

@@ -211,6 +211,11 @@ impl Repo {
         if is_on(&self.inner) {
             return Some(self.workdir.clone());
         }
+        // The list has linked worktrees only; the main one is found through the common directory.
+        let main = Repository::open(self.inner.commondir()).ok();
+        if let Some(main) = main.filter(|main| !main.is_bare() && is_on(main)) {
+            return main.workdir().map(Path::to_path_buf);
+        }
         let names = self.inner.worktrees().ok()?;
         names.iter().flatten().flatten().find_map(|name| {
             let worktree = self.inner.find_worktree(name).ok()?;
@@ -219,9 +224,25 @@ impl Repo {
         })
     }
 
-    /// Whether `old` is `new` or among its ancestors.
-    pub fn is_ancestor(&self, old: Oid, new: Oid) -> bool {
-        old == new || self.inner.graph_descendant_of(new, old).unwrap_or(false)
+    /// A branch whose name is a directory on the way to `branch`, such as `a` for `a/b`.
+    pub fn blocking_branch(&self, branch: &str) -> Option<String> {
+        let parents = branch.match_indices('/').map(|(end, _)| &branch[..end]);
+        parents
+            .into_iter()
+            .find(|parent| self.branch_target(parent).is_some())
+            .map(str::to_owned)
+    }
+
+    /// What a ref points at.
+    pub fn ref_target(&self, name: &str) -> Option<Oid> {
+        Some(
+            self.inner
+                .find_reference(name)
+                .ok()?
+                .peel_to_commit()
+                .ok()?
+                .id(),
+        )
     }
 
     /// Name and address for commits, when git has them configured.

@@ -3,7 +3,7 @@
 //! libgit2 runs no hooks and signs nothing, so a user's `pre-commit` or `commit.gpgSign` cannot
 //! break a commit of the loop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use git2::{ApplyOptions, IndexAddOption, Oid, Repository, Signature};
@@ -116,6 +116,7 @@ impl Repo {
 
     /// The tree of everything in a checkout that git does not ignore, committed or not, staged or
     /// not, except the paths for which `leave(path, is_tracked)` is true: those are as in its HEAD.
+    /// Tracked is what git knows, if only by `git add`.
     /// Neither the files nor the index on disk change.
     ///
     /// # Errors
@@ -139,10 +140,13 @@ impl Repo {
             ))
             .hint("resolve them first"));
         }
+        let staged: BTreeSet<Vec<u8>> = index.iter().map(|entry| entry.path).collect();
         // In memory only: what is staged must not count apart from what is in the files.
         index.read_tree(&head).context(context)?;
-        let skip =
-            |path: &Path, _: &[u8]| -> i32 { i32::from(leave(path, head.get_path(path).is_ok())) };
+        let skip = |path: &Path, _: &[u8]| -> i32 {
+            let is_staged = staged.contains(path.as_os_str().as_encoded_bytes());
+            i32::from(leave(path, is_staged || head.get_path(path).is_ok()))
+        };
         index
             .add_all(["*"], IndexAddOption::DEFAULT, Some(&mut { skip }))
             .context(context)?;

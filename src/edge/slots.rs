@@ -15,6 +15,7 @@ use git2::build::CheckoutBuilder;
 use git2::{Oid, Repository, WorktreeAddOptions, WorktreePruneOptions};
 use sha2::{Digest, Sha256};
 
+use super::process;
 use super::repo::Repo;
 use crate::error::{Context, Result};
 
@@ -50,6 +51,7 @@ impl SlotName {
 /// The worktrees of one repository; removed when dropped.
 pub struct Slots {
     common_dir: PathBuf,
+    workdir: PathBuf,
     root: PathBuf,
     prefix: String,
 }
@@ -102,6 +104,7 @@ impl Slots {
             .context(|| format!("cannot find {}", root.display()))?;
         let slots = Self {
             common_dir: repo.common_dir().to_path_buf(),
+            workdir: repo.workdir().to_path_buf(),
             root,
             prefix: format!("autoresearch-{}-", repository_hash(repo)),
         };
@@ -111,6 +114,8 @@ impl Slots {
             format!("{}\n", repo.workdir().display()),
         )
         .context(|| format!("cannot write into {}", slots.root.display()))?;
+        // Orphans of a killed session must not write while the slots are moved.
+        process::kill_strays(&repository_hash(repo));
         slots.remove_all()?;
         Ok(slots)
     }
@@ -145,8 +150,13 @@ impl Slots {
         let object = repo.find_object(commit, None).context(context)?;
         let mut builder = CheckoutBuilder::new();
         builder.force().remove_untracked(true);
-        repo.checkout_tree(&object, Some(&mut builder))
-            .context(context)?;
+        if repo.checkout_tree(&object, Some(&mut builder)).is_err() {
+            // A benchmark may have left directories without write permission.
+            make_writable(&path);
+            repo.checkout_tree(&object, Some(&mut builder))
+                .context(context)?;
+        }
+        forget_python_bytecode(&repo, commit, &path);
         repo.set_head_detached(commit).context(context)
     }
 
@@ -154,7 +164,7 @@ impl Slots {
     fn create(&self, slot: SlotName) -> Result<()> {
         let (name, path) = (self.worktree_name(slot), self.path(slot));
         let context = || format!("cannot create the worktree {}", path.display());
-        let main = Repository::open(&self.common_dir).context(context)?;
+        let main = self.main()?;
         main.worktree(&name, &path, Some(&WorktreeAddOptions::new()))
             .context(context)?;
         let worktree = Repository::open(&path).context(context)?;
@@ -167,14 +177,19 @@ impl Slots {
         self.restore_cache(slot)
     }
 
+    /// The user's own worktree: the common directory alone may be bare.
+    fn main(&self) -> Result<Repository> {
+        Repository::open(&self.workdir)
+            .context(|| format!("cannot open the repository {}", self.workdir.display()))
+    }
+
     fn worktree_name(&self, slot: SlotName) -> String {
         format!("{}{}", self.prefix, slot.suffix())
     }
 
     fn delete_branch(&self, slot: SlotName) -> Result<()> {
         let name = format!("refs/heads/{}", self.worktree_name(slot));
-        let main = Repository::open(&self.common_dir)
-            .context(|| "cannot open the repository".to_owned())?;
+        let main = self.main()?;
         match main.find_reference(&name) {
             Ok(mut reference) => reference
                 .delete()
@@ -200,8 +215,7 @@ impl Slots {
             self.save_cache(slot);
             remove_tree(&path)?;
         }
-        let main = Repository::open(&self.common_dir)
-            .context(|| "cannot open the repository".to_owned())?;
+        let main = self.main()?;
         let name = self.worktree_name(slot);
         if let Ok(worktree) = main.find_worktree(&name) {
             let mut options = WorktreePruneOptions::new();
@@ -276,10 +290,16 @@ impl Slots {
     pub fn seed_cargo_target(&self) -> Result<()> {
         let from = self.path(SlotName::Zero).join("target");
         let to = self.path(SlotName::One).join("target");
-        if from.join("CACHEDIR.TAG").exists() && !to.exists() {
-            copy_tree(&from, &to)?;
+        if !from.join("CACHEDIR.TAG").exists() || to.exists() {
+            return Ok(());
         }
-        Ok(())
+        // Renamed when whole: a copy cut short by a kill would look like a finished build.
+        let partial = self.root.join("seed");
+        if partial.exists() {
+            remove_tree(&partial)?;
+        }
+        copy_tree(&from, &partial)?;
+        fs::rename(&partial, &to).context(|| format!("cannot move {}", partial.display()))
     }
 }
 
@@ -287,6 +307,46 @@ impl Drop for Slots {
     fn drop(&mut self) {
         if let Err(error) = self.remove_all() {
             eprintln!("warning: {error}; the next run removes it");
+        }
+    }
+}
+
+/// Python trusts a `.pyc` whose source has the same size and the same time in whole seconds, so an
+/// edit checked out within a second would run the other side's code. The caches of changed sources
+/// go.
+fn forget_python_bytecode(repo: &Repository, commit: Oid, path: &Path) {
+    let tree_of = |id: Oid| repo.find_commit(id).and_then(|commit| commit.tree());
+    let Ok(head) = repo.head().and_then(|head| head.peel_to_tree()) else {
+        return;
+    };
+    let Ok(tree) = tree_of(commit) else { return };
+    let Ok(diff) = repo.diff_tree_to_tree(Some(&head), Some(&tree), None) else {
+        return;
+    };
+    for changed in diff
+        .deltas()
+        .filter_map(|delta| delta.new_file().path().map(Path::to_path_buf))
+    {
+        if changed
+            .extension()
+            .is_none_or(|extension| extension != "py")
+        {
+            continue;
+        }
+        let stem = changed
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let caches = path.join(&changed).with_file_name("__pycache__");
+        for entry in fs::read_dir(caches).into_iter().flatten().flatten() {
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(&format!("{stem}."))
+            {
+                fs::remove_file(entry.path()).ok();
+            }
         }
     }
 }

@@ -124,7 +124,7 @@ pub const ALWAYS_PROTECTED: &[&str] = &[
     "**/autoresearch.config.json",
     "**/ideas.md",
     "**/ideas/**",
-    "**/experiments.jsonl",
+    "**/experiments.jsonl*",
     "**/.gitattributes",
     "**/.gitmodules",
     "**/.gitignore",
@@ -253,6 +253,9 @@ impl Config {
         }
         if self.build.as_ref().is_some_and(Vec::is_empty) {
             return fail("build", "is an empty command".to_owned());
+        }
+        if self.build.is_none() && !self.artifacts.is_empty() {
+            return fail("artifacts", "needs a `build`, which makes them".to_owned());
         }
         self.check_names(origin)?;
         self.timeouts

@@ -149,6 +149,8 @@ pub struct CalibrationLine {
     pub guards: BTreeMap<String, Calibration>,
     /// One-minute load average at the start.
     pub load: f64,
+    /// The machine; another one is calibrated anew.
+    pub environment: Environment,
     /// The pairs; here `parent` is what ran in slot 0 and `candidate` in slot 1.
     pub pairs: Vec<Pair>,
 }

@@ -8,7 +8,7 @@ use super::decision::{Calibration, DecisionError, NoiseHistory, Params};
 use super::entry::Read;
 use super::measure::Judged;
 use super::proposal::Tried;
-use super::record::{CalibrationLine, ClaimLine, ConfigLine, Gain, Phase, RunLine, Status};
+use super::record::{CalibrationLine, ClaimLine, ConfigLine, Gain, Phase, Reason, RunLine, Status};
 use super::trial::TrialSetup;
 use super::trial_guards::{GuardSetup, guard_setup};
 
@@ -23,6 +23,8 @@ pub struct Kept {
     pub estimate: Option<Gain>,
     /// Subject line.
     pub description: String,
+    /// Who proposed it.
+    pub proposer: String,
 }
 
 /// Everything known of the last session of a ledger.
@@ -48,6 +50,8 @@ pub struct SessionState {
     pub metrics: Vec<(f64, Status)>,
     /// Candidates that reached the screening: the tests that can be false keeps.
     pub tests: u32,
+    /// Whether a metric taken for exact has differed from itself: it is noisy from then on.
+    is_demoted: bool,
     noise: Noise,
 }
 
@@ -137,6 +141,7 @@ impl SessionState {
             last_timestamp: opened.timestamp,
             metrics: Vec::new(),
             tests: 0,
+            is_demoted: false,
             noise: Noise::default(),
             opened,
         }
@@ -203,7 +208,13 @@ impl SessionState {
         if line.metric > 0.0 {
             self.metrics.push((line.metric, line.status));
         }
-        if let Some(tree) = &line.tree {
+        self.is_demoted |= line.reason == Reason::NotExact;
+        // What the rule for exact metrics could not judge, the other rule may.
+        if let Some(tree) = line
+            .tree
+            .as_ref()
+            .filter(|_| line.reason != Reason::NotExact)
+        {
             self.trees.entry(tree.clone()).or_insert(line.run);
         }
         if let (Status::Keep, Some(commit)) = (line.status, &line.candidate) {
@@ -212,6 +223,7 @@ impl SessionState {
                 commit: commit.clone(),
                 estimate: line.estimate,
                 description: line.description.clone(),
+                proposer: line.origin.proposer.clone(),
             });
         }
         self.tried.push(Tried {
@@ -254,20 +266,22 @@ impl SessionState {
         let params = self.params();
         let (primary, guards) = judged(&self.opened.config);
         let scale = self.noise.primary.as_ref()?.s0(&params);
+        // A setup without one of the guards would judge by less than the config says.
         let guards: Vec<GuardSetup> = guards
             .into_iter()
-            .filter_map(|(metric, tolerance)| {
+            .map(|(metric, tolerance)| {
                 let own = calibration.guards.get(&metric.name)?;
                 let scale = self.noise.guards.get(&metric.name)?.s0(&params);
                 Some(guard_setup(metric, tolerance, own, scale))
             })
-            .collect();
+            .collect::<Option<_>>()?;
         Some(TrialSetup {
             params,
             primary,
-            exact: calibration.primary.exact,
+            exact: calibration.primary.exact.filter(|_| !self.is_demoted),
             scale,
             guards,
+            builds_in_run: self.opened.config.build.is_none(),
         })
     }
 }

@@ -35,6 +35,15 @@ pub struct TrialSetup {
     pub scale: f64,
     /// The guards.
     pub guards: Vec<GuardSetup>,
+    /// Whether the first run in a slot may have to build: then an exact metric needs a warm-up too.
+    pub builds_in_run: bool,
+}
+
+impl TrialSetup {
+    /// A cold first run is discarded, unless the metric repeats itself exactly whatever the caches.
+    fn needs_warm_up(&self) -> bool {
+        self.exact.is_none() || self.builds_in_run
+    }
 }
 
 /// What the trial needs next.
@@ -116,10 +125,10 @@ impl Trial {
         Self {
             coins,
             slot,
-            state: if setup.exact.is_some() {
-                State::Screen
-            } else {
+            state: if setup.needs_warm_up() {
                 State::WarmUp(Stage::Screen)
+            } else {
+                State::Screen
             },
             screen: Screen::new(&setup.params, setup.scale),
             guards: GuardPanel::new(&setup.guards, &setup.params),
@@ -219,11 +228,10 @@ impl Trial {
     pub fn swapped(&mut self) {
         assert_eq!(self.state, State::Swap, "a swap was not asked for");
         self.slot = 1 - self.slot;
-        let is_exact = self.setup.exact.is_some();
-        self.state = if is_exact {
-            State::Confirm
-        } else {
+        self.state = if self.setup.needs_warm_up() {
             State::WarmUp(Stage::Confirm)
+        } else {
+            State::Confirm
         };
     }
 

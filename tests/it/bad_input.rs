@@ -147,6 +147,30 @@ fn a_malformed_backlog_is_an_error_with_its_line() {
 }
 
 #[test]
+fn artifacts_without_a_build_are_an_error() {
+    let project = Project::with_config(
+        EXACT_SCRIPT,
+        &CONFIG.replace("\"min_run_ms\"", "\"artifacts\": [\"a\"], \"min_run_ms\""),
+    );
+    check(&project, &["run"], 2, "`artifacts` needs a `build`");
+}
+
+#[test]
+fn output_that_nobody_reads_is_no_panic() {
+    let project = Project::new(EXACT_SCRIPT);
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("/dev/full");
+    let status = project
+        .command(&["status"])
+        .stdout(full)
+        .status()
+        .expect("it starts");
+    assert_ne!(status.code(), Some(101));
+}
+
+#[test]
 fn a_patch_that_does_not_apply_is_recorded_and_the_loop_goes_on() {
     let project = Project::new(EXACT_SCRIPT);
     project.write(

@@ -83,7 +83,9 @@ fn a_kill_between_the_record_and_the_branch_is_finished_by_the_next_run() {
     project.run(&["run", "-n", "2"]).expect(0);
     let kept = project.git(&["rev-parse", "autoresearch/toy"]);
     // As a kill right after the append would leave it.
+    let reference = project.runs()[1]["ref"].as_str().expect("a ref").to_owned();
     project.git(&["update-ref", "-d", "refs/heads/autoresearch/toy"]);
+    project.git(&["update-ref", &reference, "main"]);
     project.run(&["run", "-n", "1"]).expect(0);
     assert_eq!(project.git(&["rev-parse", "autoresearch/toy"]), kept);
     assert_eq!(project.runs()[2]["parent"].as_str(), Some(kept.trim()));
@@ -188,4 +190,32 @@ fn a_second_loop_in_the_same_repository_is_refused() {
         "{second}"
     );
     assert!(second.contains("exit 3"), "{second}");
+}
+
+#[test]
+fn waiting_for_the_machine_ends_at_the_first_signal() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(IDEAS);
+    let holder = fs::File::create(project.beside("machine.lock")).expect("a lock file");
+    holder.lock().expect("locked");
+    let mut child = project
+        .command(&["run", "-n", "1"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut lines =
+        std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().expect("piped")));
+    let waits = lines.any(|line| {
+        line.expect("a line")
+            .contains("waiting for another autoresearch")
+    });
+    assert!(waits);
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.expect("kill starts").success());
+    // Read on, so that it never blocks on a full pipe.
+    lines.for_each(drop);
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    drop(holder);
 }

@@ -62,7 +62,11 @@ fn an_exact_metric_needs_no_statistics() {
             verdict("keep", "improved")
         ]
     );
-    assert_eq!(project.runs()[0]["pairs"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        project.runs()[0]["pairs"].as_array().map(Vec::len),
+        Some(2),
+        "a warm-up, in which a script may build, and one pair"
+    );
 }
 
 #[test]
@@ -286,4 +290,113 @@ fn a_second_run_goes_on_with_the_session_and_a_changed_config_starts_a_new_one()
         project.git(&["branch", "--list", "autoresearch/*"]).trim(),
         "autoresearch/toy\n  autoresearch/toy-2"
     );
+}
+
+#[test]
+fn a_candidate_that_crashes_every_other_run_is_not_kept_however_fast_it_is() {
+    let flaky = "if [ -e src/flaky ] && ! rmdir \"$HOME/odd\" 2> /dev/null; then mkdir \"$HOME/odd\"; exit 7; fi\n";
+    let script = NOISY_SCRIPT.replace("set -e\n", &format!("set -e\n{flaky}"));
+    let project = Project::new(&script);
+    std::fs::create_dir(project.beside("home")).expect("a home");
+    project.ideas(&[("flaky", &[("src/cost.txt", "50\n"), ("src/flaky", "\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("crash", "run_failed")]);
+}
+
+#[test]
+fn a_script_that_builds_in_its_first_run_has_the_configured_time_for_it() {
+    // The first run of a checkout takes longer than the deadline of a run (at least 5 s).
+    let script = format!(
+        "{EXACT_SCRIPT}cmp -s src/cost.txt ignored || {{ sleep 5.5; cp src/cost.txt ignored; }}\n"
+    );
+    let project = Project::new(&script);
+    project.ideas(&[("better", &[("src/cost.txt", "50\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
+}
+
+#[test]
+fn an_exact_metric_that_differs_from_itself_is_judged_as_a_noisy_one_from_then_on() {
+    let script = "#!/usr/bin/env bash\nset -e\nn=$(cat src/cost.txt)\n\
+        if [ $n -lt 100 ]; then n=$((n - RANDOM % 20)); fi\necho \"METRIC cost=$n\"\n";
+    let project = Project::new(script);
+    project.ideas(&[
+        ("moody", &[("src/cost.txt", "90\n")]),
+        ("moody-still", &[("src/cost.txt", "90\n")]),
+    ]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    assert_eq!(project.verdicts()[0], verdict("discard", "not_exact"));
+    assert_eq!(project.verdicts()[1], verdict("keep", "improved"));
+    assert_eq!(
+        project
+            .ledger()
+            .iter()
+            .filter(|line| line["type"] == "calibration")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn the_gate_sees_a_clean_checkout_whatever_the_benchmark_left() {
+    let script = format!("{EXACT_SCRIPT}date +%N > src/note.txt\ntouch src/left-behind\n");
+    let project = Project::new(&script);
+    project.write(
+        "autoresearch.checks.sh",
+        "git diff --exit-code && [ -z \"$(git status --porcelain)\" ]\n",
+    );
+    project.commit("a strict gate");
+    project.ideas(&[("better", &[("src/cost.txt", "99\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
+}
+
+#[test]
+fn a_metric_that_is_renamed_starts_a_new_session_that_works() {
+    let script = format!("{EXACT_SCRIPT}echo \"METRIC price=$(cat src/cost.txt)\"\n");
+    let project = Project::new(&script);
+    project.ideas(&[
+        ("a", &[("src/cost.txt", "99\n")]),
+        ("b", &[("src/cost.txt", "98\n")]),
+    ]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    project.write(
+        "autoresearch.config.json",
+        &crate::support::CONFIG.replace("\"name\": \"cost\"", "\"name\": \"price\""),
+    );
+    project.git(&["add", "autoresearch.config.json"]);
+    project.git(&["commit", "--quiet", "--message", "rename"]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.verdicts(), vec![verdict("keep", "improved"); 2]);
+    assert_eq!(
+        project.git(&["show", "autoresearch/toy-2:src/cost.txt"]),
+        "98\n"
+    );
+}
+
+#[test]
+fn python_never_runs_the_other_sides_bytecode() {
+    let script = "#!/usr/bin/env bash\nset -e\npython3 -c 'import sys; sys.path.insert(0, \"src\"); import cost; print(f\"METRIC cost={cost.COST}\")'\n";
+    let project = Project::new(script);
+    project.write("src/cost.py", "COST = 500\n");
+    project.commit("python");
+    project.ideas(&[
+        ("worse", &[("src/cost.py", "COST = 600\n")]),
+        ("better", &[("src/cost.py", "COST = 400\n")]),
+    ]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    assert_eq!(
+        project.verdicts(),
+        [verdict("discard", "no_gain"), verdict("keep", "improved")]
+    );
+}
+
+#[test]
+fn an_overflowing_extra_metric_does_not_damage_the_ledger() {
+    let script = format!("{EXACT_SCRIPT}echo METRIC other=1e308\n");
+    let config = crate::support::CONFIG.replace("\"min_run_ms\": 0", "\"min_run_ms\": 50");
+    let project = Project::with_config(&script, &config);
+    project.ideas(&[("better", &[("src/cost.txt", "99\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    project.run(&["log"]).expect(0);
 }

@@ -113,3 +113,23 @@ fn the_gate_is_told_the_commits_and_a_gate_that_fails_without_the_candidate_is_c
     assert_eq!(project.verdicts(), [verdict("checks_failed", "gate_flaky")]);
     assert_eq!(project.runs()[0]["gate"]["output_tail"], "no");
 }
+
+#[test]
+fn a_child_that_changed_its_session_is_killed_when_its_run_ends() {
+    let script = format!(
+        "{EXACT_SCRIPT}setsid bash -c 'exec 9> \"$LOCK\"; flock 9; sleep 600' &\nwhile ! [ -e \"$LOCK\" ]; do :; done\n"
+    );
+    let project = Project::with_config(&script, &with_deadline(60.0));
+    project.ideas(&[("better", &[("src/cost.txt", "99\n")])]);
+    let output = project
+        .command(&["run", "-n", "1"])
+        .env("LOCK", project.beside("lock"))
+        .output()
+        .expect("it starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_lock_is_free(&project);
+}

@@ -187,3 +187,32 @@ fn an_agent_that_edits_the_benchmark_is_rejected() {
     assert_eq!(project.verdicts(), [verdict("checks_failed", "drift")]);
     assert_eq!(project.runs()[0]["detail"], "autoresearch.sh is protected");
 }
+
+#[test]
+fn try_never_takes_files_that_git_does_not_know_unless_told_to() {
+    let config = CONFIG.replace("\"scope\": [\"src/**\"]", "\"scope\": [\"**\"]");
+    let project = Project::with_config(EXACT_SCRIPT, &config);
+    project.write("src/cost.txt", "90\n");
+    project.write("creds.txt", "secret\n");
+    project.write("experiments.jsonl.torn", "half a line\n");
+    project
+        .run(&["try"])
+        .expect(0)
+        .says("left out, because git does not know them: creds.txt;");
+    assert_eq!(
+        project.git(&["diff", "--name-only", "main", "autoresearch/toy"]),
+        "src/cost.txt\n"
+    );
+    project.write("src/cost.txt", "80\n");
+    project.write("src/new.txt", "x\n");
+    fs_remove(&project, "creds.txt");
+    project.run(&["try", "--untracked"]).expect(0);
+    assert_eq!(
+        project.git(&["diff", "--name-only", "main", "autoresearch/toy"]),
+        "src/cost.txt\nsrc/new.txt\n"
+    );
+}
+
+fn fs_remove(project: &Project, path: &str) {
+    std::fs::remove_file(project.root().join(path)).expect("removed");
+}

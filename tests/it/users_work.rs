@@ -169,7 +169,7 @@ fn a_branch_that_somebody_moved_is_left_alone_and_a_new_session_starts() {
     project
         .run(&["run", "-n", "1"])
         .expect(0)
-        .says("branch autoresearch/toy was moved");
+        .says("branch autoresearch/toy was moved or deleted");
     assert_eq!(project.git(&["rev-parse", "autoresearch/toy"]), moved);
     assert_eq!(
         project
@@ -179,4 +179,101 @@ fn a_branch_that_somebody_moved_is_left_alone_and_a_new_session_starts() {
             .count(),
         2
     );
+}
+
+#[test]
+fn a_branch_that_the_user_moved_back_or_deleted_stays_so() {
+    for change in [
+        &["branch", "--force", "autoresearch/toy", "main"][..],
+        &["branch", "-D", "autoresearch/toy"],
+    ] {
+        let project = Project::new(EXACT_SCRIPT);
+        project.ideas(&[IDEAS[1], IDEAS[0]]);
+        project.run(&["run", "-n", "1"]).expect(0);
+        project.git(change);
+        project
+            .run(&["run", "-n", "1"])
+            .expect(0)
+            .says("branch autoresearch/toy was moved or deleted");
+        let branch = project.git(&[
+            "for-each-ref",
+            "--format=%(objectname)",
+            "refs/heads/autoresearch/toy",
+        ]);
+        assert!(
+            branch.is_empty() || branch == project.git(&["rev-parse", "main"]),
+            "{branch}"
+        );
+    }
+}
+
+#[test]
+fn a_session_branch_checked_out_in_the_main_worktree_is_seen_from_a_linked_one() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(&[IDEAS[1], IDEAS[0]]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    project.git(&["add", "--all"]);
+    project.git(&["commit", "--quiet", "--message", "ledger"]);
+    project.git(&[
+        "worktree",
+        "add",
+        "--quiet",
+        "--detach",
+        "../linked",
+        "main",
+    ]);
+    project.git(&["checkout", "--quiet", "autoresearch/toy"]);
+    let linked = project.beside("linked");
+    project
+        .run(&["-C", linked.to_str().expect("UTF-8"), "run", "-n", "1"])
+        .expect(3)
+        .says("branch autoresearch/toy is checked out");
+}
+
+#[test]
+fn a_branch_in_the_way_is_named_before_anything_runs() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.git(&["branch", "autoresearch"]);
+    project
+        .run(&["run", "-n", "1"])
+        .expect(3)
+        .says("branch autoresearch is in the way");
+    assert!(project.ledger().is_empty());
+}
+
+#[test]
+fn new_ideas_that_are_committed_do_not_end_a_session() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(&[IDEAS[1]]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    project.write(
+        "ideas/more.patch",
+        "--- a/src/note.txt\n+++ b/src/note.txt\n@@ -1 +1 @@\n-one\n+two\n",
+    );
+    let backlog = project.read("ideas.md");
+    project.write(
+        "ideas.md",
+        &format!("{backlog}- [ ] **more** More.\n  - patch: ideas/more.patch\n"),
+    );
+    project.commit("more ideas");
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.verdicts()[1], verdict("discard", "no_gain"));
+    assert_eq!(project.runs()[1]["parent"], project.runs()[0]["candidate"]);
+}
+
+#[test]
+fn a_linked_backlog_stays_a_link_and_a_leftover_of_a_killed_tick_is_removed() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(IDEAS);
+    fs::rename(
+        project.root().join("ideas.md"),
+        project.beside("backlog.md"),
+    )
+    .expect("moved");
+    std::os::unix::fs::symlink("../backlog.md", project.root().join("ideas.md")).expect("a link");
+    fs::write(project.beside(".backlog.md.autoresearch-tmp"), "half").expect("a leftover");
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert!(project.root().join("ideas.md").is_symlink());
+    assert!(project.read("ideas.md").contains("[x] **worse**"));
+    assert!(!project.beside(".backlog.md.autoresearch-tmp").exists());
 }
