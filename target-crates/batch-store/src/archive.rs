@@ -6,12 +6,14 @@
 //! | 4 | length of the manifest, big-endian, at most [`MAX_MANIFEST_BYTES`] |
 //! | n | manifest: engine, schema version, payload encoding, then name, length and CRC-32 of each file |
 //! | 4 | CRC-32 of the manifest, big-endian |
-//! | rest | one zstd frame with a checksum: the files, one after the other |
+//! | m | one zstd frame with a checksum: the files, one after the other |
+//! | 4 | CRC-32 of the frame's bytes, big-endian |
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::checked::{CheckedReader, CheckedWriter};
 use crate::codec::{Decoder, Encoder};
 use crate::disk::Disk;
 use crate::error::{Error, Result};
@@ -95,13 +97,15 @@ fn write_archive(dir: &Path, files: &[String], temporary: &Path, disk: &dyn Disk
     out.write_all(&manifest).map_err(fail)?;
     out.write_all(&crc32fast::hash(&manifest).to_be_bytes())
         .map_err(fail)?;
-    let mut encoder = zstd::Encoder::new(out, tuning::ARCHIVE_LEVEL).map_err(fail)?;
+    let mut encoder =
+        zstd::Encoder::new(CheckedWriter::new(out), tuning::ARCHIVE_LEVEL).map_err(fail)?;
     encoder.include_checksum(true).map_err(fail)?;
     for name in files {
         let path = dir.join(name);
         for_each_block(&path, |block| encoder.write_all(block).map_err(fail))?;
     }
-    let mut out = encoder.finish().map_err(fail)?;
+    let (mut out, crc) = encoder.finish().map_err(fail)?.finish();
+    out.write_all(&crc.to_be_bytes()).map_err(fail)?;
     out.flush().map_err(fail)?;
     disk.sync_file(temporary, out.get_ref())?;
     Ok(entries.iter().map(|entry| entry.len).sum())
@@ -179,8 +183,8 @@ fn unpack_into(path: &Path, dir: &Path, written: &mut Vec<PathBuf>) -> Result<()
     let file = File::open(path).map_err(Error::io("open", path))?;
     let mut input = BufReader::with_capacity(tuning::COPY_BUFFER_BYTES, file);
     let entries = read_manifest(path, &mut input)?;
-    let decoder =
-        zstd::Decoder::with_buffer(input).map_err(|_| refuse("the payload cannot be decoded"))?;
+    let decoder = zstd::Decoder::with_buffer(CheckedReader::new(input))
+        .map_err(|_| refuse("the payload cannot be decoded"))?;
     let mut decoder = decoder.single_frame();
     for entry in &entries {
         let target = dir.join(&entry.name);
@@ -212,9 +216,16 @@ fn unpack_into(path: &Path, dir: &Path, written: &mut Vec<PathBuf>) -> Result<()
     if past_end != 0 {
         return Err(refuse("the payload is longer than the manifest says"));
     }
-    let mut rest = decoder.finish();
-    let after_frame = rest.read(&mut [0]).map_err(Error::io("read", path))?;
-    if after_frame == 0 {
+    // The frame's own checksum covers what it decodes to, not each bit of its headers.
+    let (mut rest, found) = decoder.finish().finish();
+    let mut crc = [0; 4];
+    rest.read_exact(&mut crc)
+        .map_err(|_| refuse("the payload's checksum is missing"))?;
+    if u32::from_be_bytes(crc) != found {
+        return Err(refuse("the payload's checksum does not match"));
+    }
+    let after = rest.read(&mut [0]).map_err(Error::io("read", path))?;
+    if after == 0 {
         Ok(())
     } else {
         Err(refuse("bytes follow the payload"))

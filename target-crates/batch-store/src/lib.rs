@@ -36,6 +36,7 @@
 
 pub mod archive;
 pub mod batch;
+mod checked;
 mod codec;
 pub mod disk;
 pub mod durability;

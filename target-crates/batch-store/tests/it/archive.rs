@@ -169,10 +169,16 @@ fn a_truncated_or_altered_or_lengthened_archive_is_refused() {
         refused(&bytes[..len], &format!("cut to {len}"));
     }
     refused(&bytes[..bytes.len() - 1], "the last byte is missing");
-    for at in (0..bytes.len()).step_by(1 + bytes.len() / 97) {
+    // Every bit of the headers, and one of each of some further bytes.
+    let headers = (0..160).flat_map(|at| (0..8).map(move |bit| (at, bit)));
+    let rest = (160..bytes.len())
+        .step_by(1 + bytes.len() / 97)
+        .map(|at| (at, at % 8));
+    let last = (bytes.len() - 8..bytes.len()).map(|at| (at, 0));
+    for (at, bit) in headers.chain(rest).chain(last) {
         let mut altered = bytes.clone();
-        altered[at] ^= 0x10;
-        refused(&altered, &format!("byte {at} altered"));
+        altered[at] ^= 1 << bit;
+        refused(&altered, &format!("bit {bit} of byte {at} altered"));
     }
     let mut longer = bytes.clone();
     longer.push(0);
@@ -215,10 +221,13 @@ fn forged(
     archive.extend_from_slice(&(manifest.len() as u32).to_be_bytes());
     archive.extend_from_slice(&manifest);
     archive.extend_from_slice(&crc32fast::hash(&manifest).to_be_bytes());
-    let mut encoder = zstd::Encoder::new(archive, 1).unwrap();
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
     encoder.include_checksum(true).unwrap();
     std::io::Write::write_all(&mut encoder, payload).unwrap();
-    encoder.finish().unwrap()
+    let frame = encoder.finish().unwrap();
+    archive.extend_from_slice(&frame);
+    archive.extend_from_slice(&crc32fast::hash(&frame).to_be_bytes());
+    archive
 }
 
 #[test]
