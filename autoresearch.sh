@@ -2,5 +2,8 @@
 # The benchmark: builds the bundled store and prints METRIC lines on stdout.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-cargo build --release --locked --quiet -p batch-store-bench >&2
+# The loop has run the config's build command already.
+if [[ -z "${AUTORESEARCH_BUILT:-}" ]]; then
+  cargo build --release --locked --quiet -p batch-store-bench >&2
+fi
 exec "${CARGO_TARGET_DIR:-target}/release/batch-store-bench" "$@"

@@ -20,6 +20,10 @@ use crate::flow::measure::Judged;
 use crate::flow::metric::{MetricError, Samples};
 use crate::flow::record::Reason;
 
+/// Tells the benchmark script that the config's build command has run in this checkout, so that it
+/// need not ask its build tool again in every run.
+const BUILT_VARIABLE: &str = "AUTORESEARCH_BUILT";
+
 /// Everything needed to run the scripts of one session.
 pub struct Bench {
     /// The worktrees.
@@ -198,7 +202,13 @@ impl Bench {
         let command = ["bash".to_owned(), SCRIPT_FILE.to_owned()];
         let directory = self.slots.path(slot).join(&self.pinned.work);
         let limit_s = self.limit_s(full_deadline);
-        let finished = self.child(&command, &directory, limit_s, "benchmark", &[])?;
+        let built = [(BUILT_VARIABLE, "1")];
+        let extra = if self.pinned.config.build.is_some() {
+            &built[..]
+        } else {
+            &[]
+        };
+        let finished = self.child(&command, &directory, limit_s, "benchmark", extra)?;
         self.spent.measure_s += finished.wall.as_secs_f64();
         match finished.end {
             End::Exited(0) => {}

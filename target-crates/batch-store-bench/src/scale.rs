@@ -25,7 +25,7 @@ pub struct Scale {
 impl Scale {
     /// About a second: for the loop.
     pub const FAST: Self = Self {
-        grants: 16_000,
+        grants: 12_000,
         grant_samples: 2,
         read_samples: 2,
         mixed_grants: 2_000,
