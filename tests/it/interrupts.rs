@@ -1,6 +1,7 @@
 //! Ctrl-C, kill -9 and damage: nothing is left behind, and the next run goes on by itself.
 
 use std::fs;
+use std::path::Path;
 
 use crate::support::{EXACT_SCRIPT, Project, verdict};
 
@@ -173,17 +174,9 @@ fn a_second_loop_in_the_same_repository_is_refused() {
     project.commit("scripts");
     project.ideas(IDEAS);
     fs::create_dir(project.beside("home")).expect("a home");
-    let output = project
-        .command(&["run", "-n", "1"])
-        .env("SECOND", env!("CARGO_BIN_EXE_autoresearch"))
-        .env("SECOND_IN", project.root())
-        .output()
-        .expect("the binary starts");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let binary = Path::new(env!("CARGO_BIN_EXE_autoresearch"));
+    let variables = [("SECOND", binary), ("SECOND_IN", &project.root())];
+    project.run_with(&["run", "-n", "1"], &variables).expect(0);
     let second = fs::read_to_string(project.beside("home/second")).expect("its output");
     assert!(
         second.contains("another autoresearch is at work in this repository"),

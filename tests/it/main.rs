@@ -7,6 +7,7 @@ mod config_schema;
 mod interrupts;
 mod keeps_and_drops;
 mod processes;
+mod recomputed;
 mod tidy;
 mod try_and_reproduce;
 mod users_work;

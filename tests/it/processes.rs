@@ -1,6 +1,7 @@
 //! Children: deadlines, groups, grandchildren, output.
 
 use std::fs::File;
+use std::path::Path;
 
 use crate::support::{CONFIG, EXACT_SCRIPT, Project, verdict};
 
@@ -24,16 +25,9 @@ fn a_benchmark_past_its_deadline_is_killed_with_its_grandchildren_even_when_they
     );
     let project = Project::with_config(&script, &with_deadline(0.5));
     project.ideas(SLOW);
-    let output = project
-        .command(&["run", "-n", "1"])
-        .env("LOCK", project.beside("lock"))
-        .output()
-        .expect("it starts");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    project
+        .run_with(&["run", "-n", "1"], &[("LOCK", &project.beside("lock"))])
+        .expect(0);
     assert_eq!(project.verdicts(), [verdict("crash", "timeout")]);
     assert_lock_is_free(&project);
 }
@@ -45,16 +39,9 @@ fn a_background_child_that_keeps_the_output_open_delays_nothing_and_is_killed() 
     );
     let project = Project::with_config(&script, &with_deadline(60.0));
     project.ideas(&[("better", &[("src/cost.txt", "99\n")])]);
-    let output = project
-        .command(&["run", "-n", "1"])
-        .env("LOCK", project.beside("lock"))
-        .output()
-        .expect("it starts");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    project
+        .run_with(&["run", "-n", "1"], &[("LOCK", &project.beside("lock"))])
+        .expect(0);
     assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
     assert_lock_is_free(&project);
 }
@@ -81,20 +68,13 @@ fn children_see_only_the_allowed_environment() {
     );
     let project = Project::with_config(&script, &config);
     project.ideas(&[("better", &[("src/cost.txt", "99\n")])]);
-    let output = project
-        .command(&["run", "-n", "1"])
-        .envs([
-            ("SECRET_TOKEN", "x"),
-            ("MYAPP_SIZE", "3"),
-            ("CARGO_MANIFEST_DIR", "/"),
-        ])
-        .output()
-        .expect("it starts");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let variables = [
+        ("SECRET_TOKEN", "x"),
+        ("MYAPP_SIZE", "3"),
+        ("CARGO_MANIFEST_DIR", "/"),
+    ];
+    let variables = variables.map(|(name, value)| (name, Path::new(value)));
+    project.run_with(&["run", "-n", "1"], &variables).expect(0);
     assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
 }
 
@@ -121,15 +101,8 @@ fn a_child_that_changed_its_session_is_killed_when_its_run_ends() {
     );
     let project = Project::with_config(&script, &with_deadline(60.0));
     project.ideas(&[("better", &[("src/cost.txt", "99\n")])]);
-    let output = project
-        .command(&["run", "-n", "1"])
-        .env("LOCK", project.beside("lock"))
-        .output()
-        .expect("it starts");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    project
+        .run_with(&["run", "-n", "1"], &[("LOCK", &project.beside("lock"))])
+        .expect(0);
     assert_lock_is_free(&project);
 }

@@ -196,6 +196,16 @@ impl Project {
         Ran::new(self.command(arguments).output().expect("the binary starts"))
     }
 
+    /// Runs the binary to its end with further environment variables.
+    #[must_use = "look at the exit code or the output"]
+    pub fn run_with(&self, arguments: &[&str], variables: &[(&str, &Path)]) -> Ran {
+        let output = self
+            .command(arguments)
+            .envs(variables.iter().copied())
+            .output();
+        Ran::new(output.expect("the binary starts"))
+    }
+
     /// No settings of the machine's user reach the test.
     fn hermetic<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command

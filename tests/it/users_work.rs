@@ -53,16 +53,9 @@ fn files_that_the_user_edits_during_a_run_survive() {
     );
     let project = Project::with_config(&script, &config);
     project.ideas(IDEAS);
-    let output = project
-        .command(&["run", "-n", "2"])
-        .env("USERS_CHECKOUT", project.root())
-        .output()
-        .expect("the binary starts");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    project
+        .run_with(&["run", "-n", "2"], &[("USERS_CHECKOUT", &project.root())])
+        .expect(0);
     assert_eq!(project.verdicts()[1], verdict("keep", "improved"));
     assert_ne!(project.read("src/cost.txt"), "100\n");
     assert_eq!(project.read("untracked.txt"), "new\n");
