@@ -57,7 +57,7 @@ pub struct Config {
     #[serde(default = "default_min_effect_percent")]
     pub min_effect_percent: f64,
 
-    /// Proved bound on false keeps per 200 candidates without effect; above 0, to 20. Fewer
+    /// Proved bound on false keeps per 200 candidates without effect; 0.01 to 20. Fewer
     /// costs more benchmark runs a candidate.
     #[serde(default = "default_false_keeps")]
     pub false_keeps_per_200: f64,
@@ -231,8 +231,10 @@ impl Config {
         }
         in_range(self.min_effect_percent, 0.0, 50.0)
             .or_else(|problem| fail("min_effect_percent", problem))?;
-        in_range(self.false_keeps_per_200, 0.009, 20.0)
-            .or_else(|problem| fail("false_keeps_per_200", problem))?;
+        if !(0.01..=20.0).contains(&self.false_keeps_per_200) {
+            let value = self.false_keeps_per_200;
+            return fail("false_keeps_per_200", format!("is {value}; use 0.01 to 20"));
+        }
         if !(8..=1000).contains(&self.max_pairs) {
             return fail("max_pairs", format!("is {}; use 8 to 1000", self.max_pairs));
         }
@@ -268,6 +270,20 @@ impl Config {
             knob.check()
                 .or_else(|problem| fail(&format!("knobs[{index}]"), problem))?;
         }
+        self.check_globs(origin)?;
+        if let Some(dir) = &self.working_dir
+            && !is_inside(dir)
+        {
+            return fail(
+                "workingDir",
+                format!("is {dir:?}; it must be a relative path inside the repository"),
+            );
+        }
+        Ok(())
+    }
+
+    /// Every glob can be compiled.
+    fn check_globs(&self, origin: &str) -> Result<()> {
         for (field, globs) in [
             ("scope", &self.scope),
             ("protected", &self.protected),
@@ -276,17 +292,11 @@ impl Config {
         ] {
             for (index, glob) in globs.iter().enumerate() {
                 if let Err(error) = globset::Glob::new(glob) {
-                    return fail(&format!("{field}[{index}]"), format!("is no glob: {error}"));
+                    return Err(Error::usage(format!(
+                        "{origin}: `{field}[{index}]` is no glob: {error}"
+                    )));
                 }
             }
-        }
-        if let Some(dir) = &self.working_dir
-            && !is_inside(dir)
-        {
-            return fail(
-                "workingDir",
-                format!("is {dir:?}; it must be a relative path inside the repository"),
-            );
         }
         Ok(())
     }

@@ -151,7 +151,7 @@ fn a_value_out_of_range_is_said_with_the_range() {
     );
     check_with(
         r#""false_keeps_per_200": 30"#,
-        "c.json: `false_keeps_per_200` is 30; it must be above 0.009 and at most 20",
+        "c.json: `false_keeps_per_200` is 30; use 0.01 to 20",
     );
     check_with(
         r#""max_pairs": 4"#,
