@@ -18,21 +18,19 @@ use crate::report::{closing, status};
 pub fn run(global: &Global, args: &JsonArgs) -> Result<Exit> {
     let (repo, project, config) = global.project()?;
     let path = project.ledger(&config);
-    if !args.json {
-        match Lock::is_held(&open::lock_path(&repo)) {
-            Some(holder) => super::print(&format!("a loop is running{holder}")),
-            None => super::print("no loop is running"),
-        }
-    }
+    let holder = Lock::is_held(&open::lock_path(&repo));
     let summary = if path.exists() {
         summary_of(&path)?
     } else {
         Summary::default()
     };
-    let text = if args.json {
-        status::json(&summary)
-    } else {
-        status::text(&summary)
+    if args.json {
+        super::print(&status::json(&summary, Some(holder.is_some())));
+        return Ok(Exit::Ok);
+    }
+    let text = match holder {
+        Some(holder) => format!("a loop is running{holder}\n{}", status::text(&summary)),
+        None => format!("no loop is running\n{}", status::text(&summary)),
     };
     super::print(&text);
     Ok(Exit::Ok)
@@ -54,7 +52,7 @@ pub fn summary_of(path: &Path) -> Result<Summary> {
 /// What `run` prints at its end: the last session.
 pub fn render(summary: &Summary, json: bool) -> String {
     if json {
-        return status::json(summary);
+        return status::json(summary, None);
     }
     summary
         .sessions

@@ -118,9 +118,13 @@ fn reasons(session: &SessionSummary) -> String {
 }
 
 /// `status --json`: `{"runs", "kept", ..., "sessions": [...]}`, documented in docs/ledger.md.
-pub fn json(summary: &Summary) -> String {
+/// `running` is what is known of a loop at work, if that was asked.
+pub fn json(summary: &Summary, running: Option<bool>) -> String {
     let sessions: Vec<Value> = summary.sessions.iter().map(session_json).collect();
-    let value = json!({"total": summary.counts(), "sessions": sessions});
+    let mut value = json!({"total": summary.counts(), "sessions": sessions});
+    if let Some(running) = running {
+        value["running"] = json!(running);
+    }
     format!("{value:#}\n")
 }
 

@@ -85,7 +85,7 @@ fn an_empty_ledger_has_no_sessions() {
 
 #[test]
 fn json_says_the_same() {
-    let value: Value = serde_json::from_str(&json(&ours())).expect("it is JSON");
+    let value: Value = serde_json::from_str(&json(&ours(), None)).expect("it is JSON");
     assert_eq!(value["total"]["runs"], 5);
     let session = &value["sessions"][0];
     assert_eq!(session["counts"]["reasons"]["no_gain"], 2);
@@ -95,7 +95,7 @@ fn json_says_the_same() {
     assert_eq!(session["false_keeps_bound"], 0.04);
     assert_eq!(session["kept"][0]["run"], 1);
     let foreign = foreign(include_str!("../../../tests/data/codex-autoresearch.jsonl"));
-    let value: Value = serde_json::from_str(&json(&foreign)).expect("it is JSON");
+    let value: Value = serde_json::from_str(&json(&foreign, None)).expect("it is JSON");
     assert_eq!(value["sessions"][1]["counts"]["kept"], 1);
     assert_eq!(value["sessions"][1]["false_keeps_bound"], Value::Null);
 }
@@ -112,7 +112,7 @@ fn json_keys_are_documented() {
         0.01,
         &samples::id("c0ffee1"),
     ))));
-    let value: Value = serde_json::from_str(&json(&summary)).expect("it is JSON");
+    let value: Value = serde_json::from_str(&json(&summary, Some(true))).expect("it is JSON");
     let session = &value["sessions"][0];
     for object in [
         &value,
