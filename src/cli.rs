@@ -122,7 +122,8 @@ pub struct LogArgs {
     #[arg(long)]
     pub last: bool,
 
-    /// Another ledger: also a log of pi-autoresearch or codex-autoresearch
+    /// Another ledger: also a log of pi-autoresearch, codex-autoresearch, labloop or
+    /// karpathy/autoresearch
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 

@@ -81,6 +81,17 @@ impl Error {
         }
     }
 
+    /// The message with its causes, in one line.
+    pub fn chain(&self) -> String {
+        let mut text = self.message.clone();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        text
+    }
+
     /// The whole text for a terminal: message, causes, hint; no trailing newline.
     pub fn render(&self) -> String {
         let mut text = format!("error: {}", self.message);

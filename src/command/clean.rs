@@ -3,8 +3,8 @@
 use super::Global;
 use crate::driver::open;
 use crate::edge::repo::Repo;
-use crate::edge::slots::{Slots, work_dir};
-use crate::error::{Context, Result};
+use crate::edge::slots::{Slots, remove_tree, work_dir};
+use crate::error::Result;
 use crate::exit::Exit;
 
 /// Removes the slots and build caches of this repository; the ledger and all commits stay.
@@ -16,7 +16,7 @@ pub fn run(global: &Global) -> Result<Exit> {
     let _lock = open::take_lock(&repo)?;
     let root = work_dir(&repo);
     drop(Slots::open(&repo)?);
-    std::fs::remove_dir_all(&root).context(|| format!("cannot remove {}", root.display()))?;
+    remove_tree(&root)?;
     super::print(&format!("removed {}", root.display()));
     Ok(Exit::Ok)
 }

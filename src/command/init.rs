@@ -126,6 +126,7 @@ fn report(plan: Plan, files: Vec<FileReport>, options: &Options, has_repository:
             "git add {} && git commit -m \"Add autoresearch\"",
             names.join(" ")
         ),
+        "autoresearch doctor".to_owned(),
         "autoresearch noise".to_owned(),
         "autoresearch run".to_owned(),
     ];

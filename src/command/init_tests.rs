@@ -415,6 +415,7 @@ fn the_next_commands_fit_the_repository() {
         [
             "git add autoresearch.sh autoresearch.checks.sh autoresearch.config.json ideas.md && \
              git commit -m \"Add autoresearch\"",
+            "autoresearch doctor",
             "autoresearch noise",
             "autoresearch run",
         ]

@@ -10,40 +10,26 @@ use crate::driver::project::Project;
 use crate::edge::host;
 use crate::edge::interrupt::Interrupts;
 use crate::edge::repo::Repo;
-use crate::edge::slots::{Slots, repository_hash};
 use crate::error::{Kind, Result};
 use crate::exit::Exit;
 use crate::flow::decision::SlotBias;
-use crate::flow::session::judged;
 
 /// Measures HEAD against itself. Nothing is written to the ledger.
 ///
 /// # Errors
 /// HEAD does not build or run.
 pub fn run(global: &Global, args: &NoiseArgs) -> Result<Exit> {
-    let interrupts = Interrupts::install()?;
+    let interrupts = Interrupts::install(global.quiet)?;
     let mut console = global.console();
     let repo = Repo::discover(&global.directory)?;
     let head = repo.head()?;
     let project = Project::find(&repo, &global.directory)?;
     let _lock = open::take_lock(&repo)?;
     let pinned = project.pin(&repo, head)?;
-    let (primary, guards) = judged(&pinned.config);
-    let metrics = std::iter::once(primary)
-        .chain(guards.into_iter().map(|(metric, _)| metric))
-        .collect();
     let mut params = pinned.config.params();
     params.calibration_pairs = args.pairs as usize;
     let spec = pinned.config.metric.clone();
-    let slots = Slots::open(&repo)?;
-    let mut bench = Bench::new(
-        slots,
-        pinned,
-        interrupts,
-        head,
-        metrics,
-        repository_hash(&repo),
-    )?;
+    let mut bench = Bench::open(&repo, pinned, interrupts, head)?;
     let setting = Setting {
         session: "noise".to_owned(),
         environment: host::environment(),

@@ -15,7 +15,6 @@ use crate::driver::project::Project;
 use crate::edge::interrupt::Interrupts;
 use crate::edge::ledger_file::LedgerFile;
 use crate::edge::repo::Repo;
-use crate::edge::slots::{Slots, repository_hash};
 use crate::edge::{clock, host};
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
@@ -57,26 +56,15 @@ struct Comparison {
 /// # Errors
 /// The run or commit is unknown, was not kept, or does not build here.
 pub fn run(global: &Global, args: &ReproduceArgs) -> Result<Exit> {
-    let interrupts = Interrupts::install()?;
+    let interrupts = Interrupts::install(global.quiet)?;
     let mut console = global.console();
     let repo = Repo::discover(&global.directory)?;
     let project = Project::find(&repo, &global.directory)?;
     let claim = find_claim(&repo, &project, &args.what)?;
     let _lock = open::take_lock(&repo)?;
     let pinned = project.pin_past(&repo, claim.start)?;
-    let (primary, guards) = judged(&pinned.config);
-    let metrics = std::iter::once(primary.clone())
-        .chain(guards.into_iter().map(|(metric, _)| metric))
-        .collect();
-    let slots = Slots::open(&repo)?;
-    let mut bench = Bench::new(
-        slots,
-        pinned,
-        interrupts,
-        claim.start,
-        metrics,
-        repository_hash(&repo),
-    )?;
+    let (primary, _) = judged(&pinned.config);
+    let mut bench = Bench::open(&repo, pinned, interrupts, claim.start)?;
     let seed = clock::fresh_seed();
     let measured = calibrate::size_runs(&mut bench, &mut console, claim.parent).and_then(|()| {
         calibrate::end_to_end(

@@ -18,7 +18,7 @@ const ITERATIONS_DEFAULT: u32 = 50;
 /// # Errors
 /// The machine or repository cannot go on. What was judged is recorded.
 pub fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
-    let interrupts = Interrupts::install()?;
+    let interrupts = Interrupts::install(global.quiet)?;
     let console = global.console();
     let opened = open::open(&global.directory, args.fresh, &console)?;
     let config = &opened.pinned.config;

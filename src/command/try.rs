@@ -30,7 +30,7 @@ const PROPOSER: &str = "try";
 /// # Errors
 /// There is no change, or it does not fit the head; the environment fails.
 pub fn run(global: &Global, args: &TryArgs) -> Result<Exit> {
-    let interrupts = Interrupts::install()?;
+    let interrupts = Interrupts::install(global.quiet)?;
     let console = global.console();
     let opened = open::open(&global.directory, false, &console)?;
     let draft = draft(&opened, args, &console)?;
@@ -122,13 +122,16 @@ fn draft(opened: &Opened, args: &TryArgs, console: &Console) -> Result<Draft> {
     Ok(Draft {
         proposal,
         tree: Ok(merged),
+        again: true,
     })
 }
 
-/// The tree of the last change that `try` kept.
+/// The tree of the last change that `try` kept, when nothing else was kept in the session: only
+/// then is it sure that the working tree has all of it.
 fn last_tried_tree(opened: &Opened) -> Result<Option<Oid>> {
-    let mut kept = opened.state.kept.iter().rev();
-    let last = kept.find(|kept| kept.proposer == PROPOSER);
+    let kept = &opened.state.kept;
+    let is_ours = kept.iter().all(|kept| kept.proposer == PROPOSER);
+    let last = kept.last().filter(|_| is_ours);
     last.map(|kept| opened.repo.tree_id(commit_id(&kept.commit)?))
         .transpose()
 }

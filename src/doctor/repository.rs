@@ -51,8 +51,8 @@ fn identity(facts: &Facts) -> Option<Finding> {
     Some(
         Finding::new(
             "identity",
-            Level::Problem,
-            format!("{missing}, so nothing can be committed"),
+            Level::Warning,
+            format!("{missing}: kept commits will be by autoresearch@localhost"),
         )
         .advice("git config user.name \"…\" && git config user.email \"…\""),
     )

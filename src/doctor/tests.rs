@@ -100,8 +100,8 @@ fn what_is_wrong_with_the_repository_is_said() {
         |f| f.identity.as_mut().unwrap().email = Some(" ".to_owned()),
         (
             "identity",
-            Problem,
-            "user.email is not set, so nothing can be committed",
+            Warning,
+            "user.email is not set: kept commits will be by autoresearch@localhost",
         ),
     );
     check(

@@ -13,12 +13,14 @@ use crate::edge::interrupt::Interrupts;
 use crate::edge::lock::Lock;
 use crate::edge::process::{self, End, Finished, Job, TOKEN_VARIABLE};
 use crate::edge::process_sys;
-use crate::edge::slots::{SlotName, Slots};
+use crate::edge::repo::Repo;
+use crate::edge::slots::{SlotName, Slots, repository_hash};
 use crate::error::{Context, Error, Result};
 use crate::flow::config_parts::DRIVER_PREFIX;
 use crate::flow::measure::Judged;
 use crate::flow::metric::{MetricError, Samples};
 use crate::flow::record::Reason;
+use crate::flow::session::judged;
 
 /// Tells the benchmark script that the config's build command has run in this checkout, so that it
 /// need not ask its build tool again in every run.
@@ -43,6 +45,8 @@ pub struct Bench {
     /// Time spent in children, by what on.
     pub spent: Spent,
     allowed: GlobSet,
+    /// Whether the user's cargo settings make all checkouts share one target directory.
+    cargo_shares_target: bool,
     token: String,
     logs: PathBuf,
 }
@@ -81,34 +85,30 @@ pub struct Checked {
 }
 
 impl Bench {
-    /// A bench for one session; `token` is the same for all sessions of a repository.
+    /// Takes possession of the repository's slots for one session.
     ///
     /// # Errors
-    /// The log directory cannot be created.
-    pub fn new(
-        slots: Slots,
-        pinned: Pinned,
-        interrupts: Interrupts,
-        start: Oid,
-        metrics: Vec<Judged>,
-        token: String,
-    ) -> Result<Self> {
-        let allowed = child_env::matcher(&pinned.config.env_allow);
-        let deadline = Duration::from_secs_f64(pinned.config.timeouts.benchmark_s);
+    /// The slots cannot be created.
+    pub fn open(repo: &Repo, pinned: Pinned, interrupts: Interrupts, start: Oid) -> Result<Self> {
+        let slots = Slots::open(repo)?;
         let logs = slots.scratch()?;
+        let (primary, guards) = judged(&pinned.config);
         process_sys::adopt_orphans();
         Ok(Self {
+            metrics: std::iter::once(primary)
+                .chain(guards.into_iter().map(|(metric, _)| metric))
+                .collect(),
+            deadline: Duration::from_secs_f64(pinned.config.timeouts.benchmark_s),
+            allowed: child_env::matcher(&pinned.config.env_allow),
+            cargo_shares_target: child_env::cargo_shares_target(),
+            token: repository_hash(repo),
+            repeats: 1,
+            spent: Spent::default(),
+            logs,
             slots,
             pinned,
             interrupts,
             start,
-            metrics,
-            repeats: 1,
-            deadline,
-            spent: Spent::default(),
-            allowed,
-            token,
-            logs,
         })
     }
 
@@ -288,7 +288,13 @@ impl Bench {
         log: &str,
         extra: &[(&str, &str)],
     ) -> Result<Finished> {
+        let own_target = self.own_cargo_target(directory);
         let marked: Vec<(&str, &str)> = std::iter::once((TOKEN_VARIABLE, self.token.as_str()))
+            .chain(
+                own_target
+                    .as_deref()
+                    .map(|target| ("CARGO_TARGET_DIR", target)),
+            )
             .chain(extra.iter().copied())
             .collect();
         let job = Job {
@@ -299,6 +305,16 @@ impl Bench {
             log: &self.logs.join(format!("{log}.log")),
         };
         process::run(&job, &self.interrupts)
+    }
+
+    /// A target directory of the slot's own, where the user's settings would have all share one:
+    /// cargo would then run the other slot's binary.
+    fn own_cargo_target(&self, directory: &Path) -> Option<String> {
+        let slots =
+            [SlotName::Zero, SlotName::One, SlotName::Propose].map(|slot| self.slots.path(slot));
+        let slot = slots.iter().find(|slot| directory.starts_with(slot))?;
+        self.cargo_shares_target
+            .then(|| slot.join("target").display().to_string())
     }
 
     /// Holds the machine: no other loop of ours builds, tests or measures meanwhile.

@@ -71,10 +71,7 @@ pub fn calibrate(
     params: &Params,
 ) -> Result<CalibrationLine> {
     console.phase("building for calibration");
-    build_incumbent(bench, SlotName::Zero, commit)?;
-    bench.slots.check_out(SlotName::One, commit)?;
-    bench.slots.seed_cargo_target()?;
-    build_incumbent(bench, SlotName::One, commit)?;
+    build_twice(bench, commit)?;
 
     let seed = clock::fresh_seed();
     let mut coins = Coins::new(seed);
@@ -115,11 +112,16 @@ pub fn calibrate(
 /// The commit does not build or run, or the user wants to stop.
 pub fn size_runs(bench: &mut Bench, console: &mut Console, commit: Oid) -> Result<()> {
     console.phase("building");
+    build_twice(bench, commit)?;
+    warm_up(bench, console, &mut PairPolicy::new(), &mut Coins::new(0)).map(drop)
+}
+
+/// Builds the same commit in both slots; in the second only what depends on its path.
+fn build_twice(bench: &mut Bench, commit: Oid) -> Result<()> {
     build_incumbent(bench, SlotName::Zero, commit)?;
     bench.slots.check_out(SlotName::One, commit)?;
     bench.slots.seed_cargo_target()?;
-    build_incumbent(bench, SlotName::One, commit)?;
-    warm_up(bench, console, &mut PairPolicy::new(), &mut Coins::new(0)).map(drop)
+    build_incumbent(bench, SlotName::One, commit)
 }
 
 /// Sets repeats and deadline as a calibration found them.

@@ -6,20 +6,18 @@ use git2::Oid;
 
 use super::bench::Bench;
 use super::calibrate::{self, Setting};
-use super::judge::{Sides, judge};
+use super::judge::{Sides, impossible, judge};
 use super::open::Opened;
 use super::propose::{Draft, Proposers};
 use super::record::{Outcome, kept_message, ref_name, run_line};
 use crate::edge::console::Console;
 use crate::edge::interrupt::Interrupts;
-use crate::edge::slots::{Slots, repository_hash};
 use crate::edge::{clock, host};
 use crate::error::{Error, Result};
 use crate::flow::decision::{SlotBias, calibration_due};
 use crate::flow::proposal::Proposal;
 use crate::flow::record::{Durations, Environment, Line, Reason, RunLine, Status};
 use crate::flow::scope::Scope;
-use crate::flow::session::judged;
 
 /// A session with everything it needs.
 pub struct Engine {
@@ -68,21 +66,8 @@ impl Engine {
     /// # Errors
     /// The slots cannot be created.
     pub fn new(opened: Opened, console: Console, interrupts: Interrupts) -> Result<Self> {
-        let slots = Slots::open(&opened.repo)?;
         let start = commit_id(&opened.state.opened.start)?;
-        let (primary, guards) = judged(&opened.pinned.config);
-        let metrics = std::iter::once(primary)
-            .chain(guards.into_iter().map(|(metric, _)| metric))
-            .collect();
-        let token = repository_hash(&opened.repo);
-        let mut bench = Bench::new(
-            slots,
-            opened.pinned.clone(),
-            interrupts,
-            start,
-            metrics,
-            token,
-        )?;
+        let mut bench = Bench::open(&opened.repo, opened.pinned.clone(), interrupts, start)?;
         if let Some(line) = &opened.state.calibration {
             calibrate::adopt(&mut bench, line);
         }
@@ -169,7 +154,7 @@ impl Engine {
             self.calibrate_if_due()?;
             self.console.phase("proposing");
             let started = Instant::now();
-            let Some(draft) = proposers.next(&self.opened, &mut self.bench)? else {
+            let Some(draft) = proposers.next(&self.opened, &mut self.bench, &self.console)? else {
                 return Ok(Ending::NothingLeft);
             };
             let line = self.evaluate(draft, started)?;
@@ -249,7 +234,8 @@ impl Engine {
             outcome.tree = Some(tree);
             outcome
         };
-        if let Some(earlier) = self.opened.state.trees.get(&tree.to_string()) {
+        let earlier = self.opened.state.trees.get(&tree.to_string());
+        if let Some(earlier) = earlier.filter(|_| !draft.again) {
             let detail = format!("run {earlier} judged the same tree; its verdict stands");
             return Ok(with_commit(Outcome::unmeasured(Reason::Repeat, detail)));
         }
@@ -322,6 +308,7 @@ impl Engine {
         if state.kept.is_empty() || is_measured {
             return Ok(());
         }
+        self.console.iteration(0);
         let (start, head) = (commit_id(&state.opened.start)?, commit_id(state.head())?);
         let line = calibrate::claim(&mut self.bench, &mut self.console, state, start, head)?;
         self.opened
@@ -339,8 +326,4 @@ impl Engine {
 pub fn commit_id(text: &str) -> Result<Oid> {
     Oid::from_str(text)
         .map_err(|error| Error::usage(format!("{text:?} is no commit id")).because(error))
-}
-
-fn impossible(error: crate::flow::decision::DecisionError) -> Error {
-    Error::environment("a measured value cannot be judged").because(error)
 }

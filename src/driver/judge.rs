@@ -91,7 +91,8 @@ pub fn judge(
     }
 }
 
-fn impossible(error: crate::flow::decision::DecisionError) -> Error {
+/// The error for values that passed every check and still cannot be judged.
+pub fn impossible(error: crate::flow::decision::DecisionError) -> Error {
     Error::environment("a measured value cannot be judged").because(error)
 }
 

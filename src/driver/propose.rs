@@ -26,6 +26,8 @@ pub struct Draft {
     pub proposal: Proposal,
     /// The candidate's tree.
     pub tree: std::result::Result<Oid, (Reason, String)>,
+    /// Whether to judge it also when the same tree was judged before: somebody asks for it.
+    pub again: bool,
 }
 
 /// The proposers of a run, asked in order.
@@ -33,6 +35,8 @@ pub struct Draft {
 pub struct Proposers {
     order: Vec<ProposerName>,
     seed: u64,
+    /// The backlog as last read without error.
+    backlog: Backlog,
 }
 
 impl Proposers {
@@ -52,21 +56,33 @@ impl Proposers {
         ideas::check_knobs(&backlog, &opened.pinned.config.knobs, &origin)?;
         // The same session searches in the same order when it goes on.
         let seed = opened.state.opened.timestamp;
-        Ok(Self { order, seed })
+        Ok(Self {
+            order,
+            seed,
+            backlog,
+        })
     }
 
     /// The next candidate, or `None` when no proposer has one.
     ///
     /// # Errors
     /// The backlog is malformed, or the repository cannot be read.
-    pub fn next(&mut self, opened: &Opened, bench: &mut Bench) -> Result<Option<Draft>> {
+    pub fn next(
+        &mut self,
+        opened: &Opened,
+        bench: &mut Bench,
+        console: &Console,
+    ) -> Result<Option<Draft>> {
+        match read_backlog(opened) {
+            Ok(backlog) => self.backlog = backlog,
+            // A person may be editing it at this moment.
+            Err(error) => console.warn(&format!("{error}; going on with the backlog as it was")),
+        }
         for &name in &self.order {
             let draft = match name {
                 ProposerName::Ideas => self.idea_draft(opened)?,
                 ProposerName::Tune => self.tune_draft(opened)?,
-                ProposerName::Agent => {
-                    Some(propose_agent::draft(opened, bench, &read_backlog(opened)?)?)
-                }
+                ProposerName::Agent => Some(propose_agent::draft(opened, bench, &self.backlog)?),
             };
             if draft.is_some() {
                 return Ok(draft);
@@ -76,10 +92,9 @@ impl Proposers {
     }
 
     fn idea_draft(&self, opened: &Opened) -> Result<Option<Draft>> {
-        let backlog = read_backlog(opened)?;
         let knobs = &opened.pinned.config.knobs;
         let current = current_values(opened)?;
-        let plan = ideas::next(&backlog, &opened.state.tried, knobs, &current);
+        let plan = ideas::next(&self.backlog, &opened.state.tried, knobs, &current);
         plan.map(|plan| draft_of(plan, opened)).transpose()
     }
 
@@ -184,7 +199,11 @@ fn draft_of(plan: Plan, opened: &Opened) -> Result<Draft> {
             "an agent's change is made by running it".to_owned(),
         )),
     };
-    Ok(Draft { proposal, tree })
+    Ok(Draft {
+        proposal,
+        tree,
+        again: false,
+    })
 }
 
 /// Writes knob settings into the incumbent's sources.

@@ -77,9 +77,14 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
         Err(error) => return Ok(failed(idea, error.to_string())),
     };
     let leftovers = leftovers(spec);
-    let tree = opened
+    let read = opened
         .repo
-        .tree_of_checkout(&worktree, &|path, _| leftovers.is_match(path))?;
+        .tree_of_checkout(&worktree, &|path, _| leftovers.is_match(path));
+    let tree = match read {
+        Ok(tree) => tree,
+        // It left its worktree in a state that has no tree: conflicts, a nested repository.
+        Err(error) => return Ok(failed(idea, error.chain())),
+    };
     let changes = opened.repo.tree_changes(opened.repo.tree_id(head)?, tree)?;
     let paths: Vec<String> = changes.into_iter().map(|change| change.path).collect();
     let proposal = agent_answer::proposal(
@@ -90,6 +95,7 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
     Ok(Draft {
         proposal,
         tree: Ok(tree),
+        again: false,
     })
 }
 
@@ -108,6 +114,7 @@ fn failed(idea: Option<&Idea>, detail: String) -> Draft {
     Draft {
         proposal,
         tree: Err((Reason::ProposeFailed, detail)),
+        again: false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::flow::record::{Gain, RunLine};
 
-/// "keep 4.10 % [3.02, 5.19], 9+9 pairs: Write the call in one transaction".
+/// "keep, improved +4.10 %: Write the call in one transaction".
 pub fn one_line(line: &RunLine) -> String {
     let gain = line
         .estimate
@@ -23,7 +23,7 @@ pub fn one_line(line: &RunLine) -> String {
     )
 }
 
-/// "+4.10 % better" or "-1.20 %".
+/// "+4.10 %" or "-1.20 %".
 pub fn gain_words(gain: &Gain) -> String {
     format!("{:+.2} %", gain.percent)
 }

@@ -15,7 +15,9 @@ use crate::error::{Context, Error, Result};
 pub fn artifact_hash(slot: &Path, globs: &[String]) -> Result<Option<String>> {
     let mut files = Vec::new();
     for text in globs {
-        let glob = globset::Glob::new(text)
+        let glob = globset::GlobBuilder::new(text)
+            .literal_separator(true)
+            .build()
             .map_err(|error| Error::usage(format!("artifact glob {text:?}")).because(error))?;
         let fixed: PathBuf = Path::new(text)
             .components()
@@ -67,7 +69,10 @@ fn collect(slot: &Path, at: &Path, glob: &globset::GlobMatcher, files: &mut Vec<
         return;
     }
     for entry in fs::read_dir(at).into_iter().flatten().flatten() {
-        collect(slot, &entry.path(), glob, files);
+        // Not through links: they may lead out, or round in circles.
+        if !entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+            collect(slot, &entry.path(), glob, files);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The environment children see: an allow-list, the same for both sides of a pair.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
@@ -93,4 +94,26 @@ pub fn build(allowed: &GlobSet, extra: &[(&str, &str)]) -> BTreeMap<String, Stri
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     inherited.chain(given).collect()
+}
+
+/// Whether the user's cargo settings name one target or build directory for all checkouts. Two
+/// worktrees that share one run each other's binaries (rust-lang/cargo#16642).
+pub fn cargo_shares_target() -> bool {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home =
+        home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+    let Some(home) = home else { return false };
+    ["config.toml", "config"]
+        .iter()
+        .filter_map(|name| std::fs::read_to_string(home.join(name)).ok())
+        .any(|text| text.lines().any(names_a_directory))
+}
+
+/// `target-dir = ...`, `build.target-dir = ...`, and the same of `build-dir`.
+fn names_a_directory(line: &str) -> bool {
+    let Some((key, _)) = line.split_once('=') else {
+        return false;
+    };
+    let key = key.trim().trim_start_matches("build.");
+    ["target-dir", "build-dir"].contains(&key)
 }

@@ -28,6 +28,7 @@ pub enum Urgency {
 pub struct Interrupts {
     level: Arc<AtomicU8>,
     listener: Arc<Mutex<Option<Sender<()>>>>,
+    is_quiet: bool,
 }
 
 impl Interrupts {
@@ -35,8 +36,11 @@ impl Interrupts {
     ///
     /// # Errors
     /// The operating system refuses the handlers.
-    pub fn install() -> Result<Self> {
-        let interrupts = Self::default();
+    pub fn install(is_quiet: bool) -> Result<Self> {
+        let interrupts = Self {
+            is_quiet,
+            ..Self::default()
+        };
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
             .context(|| "cannot listen for signals".to_owned())?;
         let shared = interrupts.clone();
@@ -48,13 +52,20 @@ impl Interrupts {
         Ok(interrupts)
     }
 
+    /// A line for the user, unless they want none.
+    pub fn say(&self, text: &str) {
+        if !self.is_quiet {
+            eprintln!("{text}");
+        }
+    }
+
     /// Notes one signal: a further Ctrl-C is more urgent than the first, others are urgent at
     /// once.
     pub fn raise(&self, is_ctrl_c: bool) {
         let step = if is_ctrl_c { 1 } else { 2 };
         let before = self.level.fetch_add(step, Ordering::SeqCst);
         if before == 0 && is_ctrl_c {
-            eprintln!("\nfinishing the current step; press Ctrl-C again to stop now");
+            self.say("\nfinishing the current step; press Ctrl-C again to stop now");
         }
         if let Ok(listener) = self.listener.lock()
             && let Some(sender) = listener.as_ref()

@@ -20,8 +20,18 @@ impl Lock {
     /// # Errors
     /// Another process holds it; the message has its process id.
     pub fn session(path: &Path) -> Result<Self> {
+        /// `is_held` of another process holds the lock for an instant.
+        const TRIES: u32 = 5;
         let mut file = open(path)?;
-        match file.try_lock() {
+        let mut taken = file.try_lock();
+        for _ in 1..TRIES {
+            if !matches!(taken, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+            taken = file.try_lock();
+        }
+        match taken {
             Ok(()) => {
                 note_holder(&mut file);
                 Ok(Self { _file: file })
@@ -62,7 +72,7 @@ impl Lock {
                 Ok(()) => return Ok(Self { _file: file }),
                 Err(TryLockError::WouldBlock) => {
                     if !std::mem::replace(&mut has_said, true) {
-                        eprintln!("waiting for another autoresearch on this machine");
+                        interrupts.say("waiting for another autoresearch on this machine");
                     }
                     interrupts.check()?;
                     std::thread::sleep(PAUSE);
@@ -75,7 +85,8 @@ impl Lock {
     }
 }
 
-/// `AUTORESEARCH_MACHINE_LOCK`, or a file in the temporary directory that all users share.
+/// `AUTORESEARCH_MACHINE_LOCK`, or a file in the temporary directory (loops with different `TMPDIR`s do not
+/// exclude each other).
 pub fn machine_lock_path() -> PathBuf {
     std::env::var_os("AUTORESEARCH_MACHINE_LOCK").map_or_else(
         || std::env::temp_dir().join("autoresearch-machine.lock"),

@@ -218,17 +218,21 @@ fn end_group(pid: u32, exit: &mpsc::Receiver<Message>) -> Option<Instant> {
 }
 
 /// Kills and reaps what a child left behind outside its group. As a subreaper we are the parent of
-/// every orphan, also of one that changed its session; killing it makes its own children ours.
+/// every orphan, also of one that changed its session; killing it makes its own children ours. Gives
+/// up on what forks faster than it is killed; the next session's sweep finds it.
 fn kill_orphans() {
-    loop {
-        let orphans = process_sys::children();
+    let until = Instant::now() + GRACE;
+    while Instant::now() < until {
+        let orphans = process_sys::orphans();
         if orphans.is_empty() {
             return;
         }
         for pid in orphans {
             process_sys::kill(pid);
-            process_sys::reap(pid).ok();
+            process_sys::reap_if_ended(pid);
         }
+        // The kernel takes a moment to end them, and says nothing when it has.
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -5,9 +5,11 @@
     reason = "waitid, wait4, kill and prctl have no safe wrapper with the fields needed"
 )]
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// How a child ended and what it used, its waited-for descendants included.
@@ -47,9 +49,14 @@ pub fn isolate(command: &mut Command) {
     }
 }
 
+/// Children that this process had before it became a subreaper: they are somebody else's, from
+/// before an `exec`, and are never touched.
+static INHERITED: OnceLock<BTreeSet<u32>> = OnceLock::new();
+
 /// Makes this process the parent of every orphan among its descendants. Linux only; elsewhere
 /// orphans are found by their environment when the next session starts.
 pub fn adopt_orphans() {
+    INHERITED.get_or_init(|| children().into_iter().collect());
     #[cfg(target_os = "linux")]
     // SAFETY: prctl with this option has no memory effects.
     unsafe {
@@ -57,8 +64,20 @@ pub fn adopt_orphans() {
     }
 }
 
+/// Orphaned descendants. None before [`adopt_orphans`], and none as process 1, which is the parent
+/// of every orphan in its container.
+pub fn orphans() -> Vec<u32> {
+    match INHERITED.get() {
+        Some(inherited) if std::process::id() != 1 => children()
+            .into_iter()
+            .filter(|pid| !inherited.contains(pid))
+            .collect(),
+        Some(_) | None => Vec::new(),
+    }
+}
+
 /// Process ids of this process's children.
-pub fn children() -> Vec<u32> {
+fn children() -> Vec<u32> {
     let tasks = std::fs::read_dir("/proc/self/task")
         .into_iter()
         .flatten()
@@ -71,6 +90,16 @@ pub fn children() -> Vec<u32> {
                 .collect::<Vec<u32>>()
         })
         .collect()
+}
+
+/// Takes a child off the process table if it has ended; does not wait.
+pub fn reap_if_ended(pid: u32) {
+    if let Ok(pid) = to_pid(pid) {
+        // SAFETY: waitpid with a null status writes nothing.
+        unsafe {
+            libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG);
+        }
+    }
 }
 
 /// Blocks until the child has ended and leaves it as a zombie, so that its id and its group stay

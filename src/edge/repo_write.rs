@@ -4,6 +4,8 @@
 //! break a commit of the loop.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use git2::{ApplyOptions, IndexAddOption, Oid, Repository, Signature};
@@ -153,6 +155,13 @@ impl Repo {
         index
             .update_all(["*"], Some(&mut { skip }))
             .context(context)?;
+        // Files that were added in spite of an ignore rule.
+        for path in staged.iter().map(|path| Path::new(OsStr::from_bytes(path))) {
+            let is_left_out = index.get_path(path, 0).is_none() && !leave(path, true);
+            if is_left_out && checkout.join(path).symlink_metadata().is_ok() {
+                index.add_path(path).context(context)?;
+            }
+        }
         index.write_tree().context(context)
     }
 

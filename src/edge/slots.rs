@@ -141,10 +141,20 @@ impl Slots {
     /// # Errors
     /// A file cannot be written.
     pub fn check_out(&self, slot: SlotName, commit: Oid) -> Result<()> {
-        let path = self.path(slot);
-        if !path.join(".git").exists() {
-            self.create(slot)?;
+        if self.path(slot).join(".git").exists() {
+            // An agent or a gate may have left a lock or a broken index: once more from nothing.
+            return self.check_out_into(slot, commit).or_else(|_| {
+                self.remove(slot)?;
+                self.create(slot)?;
+                self.check_out_into(slot, commit)
+            });
         }
+        self.create(slot)?;
+        self.check_out_into(slot, commit)
+    }
+
+    fn check_out_into(&self, slot: SlotName, commit: Oid) -> Result<()> {
+        let path = self.path(slot);
         let context = || format!("cannot check out {commit} in {}", path.display());
         let repo = Repository::open(&path).context(context)?;
         let object = repo.find_object(commit, None).context(context)?;
@@ -352,7 +362,10 @@ fn forget_python_bytecode(repo: &Repository, commit: Oid, path: &Path) {
 }
 
 /// Removes a tree, also directories without write permission in it (Go's module cache).
-fn remove_tree(path: &Path) -> Result<()> {
+///
+/// # Errors
+/// Something cannot be removed.
+pub fn remove_tree(path: &Path) -> Result<()> {
     if fs::remove_dir_all(path).is_ok() {
         return Ok(());
     }

@@ -238,6 +238,16 @@ impl Config {
         if !(8..=1000).contains(&self.max_pairs) {
             return fail("max_pairs", format!("is {}; use 8 to 1000", self.max_pairs));
         }
+        let needed = self.params().keep_pairs_min();
+        if (self.max_pairs as usize) < needed {
+            let (most, bound) = (self.max_pairs, self.false_keeps_per_200);
+            return fail(
+                "max_pairs",
+                format!(
+                    "is {most}; with {bound} false keeps per 200 nothing can be kept in fewer than {needed} pairs"
+                ),
+            );
+        }
         if !(0.0..=60_000.0).contains(&self.min_run_ms) {
             return fail(
                 "min_run_ms",

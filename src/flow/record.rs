@@ -221,8 +221,8 @@ pub struct RunLine {
     /// The incumbent's primary metric, median of its used runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incumbent: Option<f64>,
-    /// The gain: of the confirmation for a keep, of the screening otherwise (a description, never
-    /// a claim).
+    /// The gain: of the fresh pairs when there was a confirmation, else of the screening (a
+    /// description, never a claim).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Gain>,
     /// ln of the e-value when the screening ended.

@@ -209,12 +209,7 @@ impl SessionState {
             self.metrics.push((line.metric, line.status));
         }
         self.is_demoted |= line.reason == Reason::NotExact;
-        // What the rule for exact metrics could not judge, the other rule may.
-        if let Some(tree) = line
-            .tree
-            .as_ref()
-            .filter(|_| line.reason != Reason::NotExact)
-        {
+        if let Some(tree) = line.tree.as_ref().filter(|_| says_something(line.reason)) {
             self.trees.entry(tree.clone()).or_insert(line.run);
         }
         if let (Status::Keep, Some(commit)) = (line.status, &line.candidate) {
@@ -283,6 +278,31 @@ impl SessionState {
             guards,
             builds_in_run: self.opened.config.build.is_none(),
         })
+    }
+}
+
+/// Whether a verdict says something about the tree, so that the same tree need not be judged again;
+/// and not only that time, luck or the machine did not suffice.
+fn says_something(reason: Reason) -> bool {
+    match reason {
+        Reason::Improved
+        | Reason::NoChange
+        | Reason::NoGain
+        | Reason::NotConfirmed
+        | Reason::GuardFailed
+        | Reason::BuildFailed
+        | Reason::BadMetric
+        | Reason::RunFailed
+        | Reason::Drift
+        | Reason::GateFailed => true,
+        Reason::Repeat
+        | Reason::NotApplicable
+        | Reason::Inconclusive
+        | Reason::GuardUndecided
+        | Reason::NotExact
+        | Reason::Timeout
+        | Reason::ProposeFailed
+        | Reason::GateFlaky => false,
     }
 }
 

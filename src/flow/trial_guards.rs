@@ -184,16 +184,14 @@ impl Guard {
 
     fn describe_failure(&self) -> String {
         let worse = -percent_better(self.setup.metric.direction, median(&self.gains));
-        let allowed = self
-            .setup
-            .tolerance_percent
-            .unwrap_or(if self.exact.is_some() {
-                0.0
-            } else {
-                NOISY_TOLERANCE_PERCENT
-            });
+        // The tolerance in force: never below a noisy metric's own noise.
+        let allowed = if self.exact.is_some() {
+            self.setup.tolerance_percent.unwrap_or(0.0)
+        } else {
+            -percent_better(self.setup.metric.direction, -self.process.tau())
+        };
         format!(
-            "{} is {worse:.2} % worse; {allowed} % is allowed",
+            "{} is {worse:.2} % worse; {allowed:.2} % is allowed",
             self.setup.metric.name
         )
     }

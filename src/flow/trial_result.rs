@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::decision::DecisionError;
-use super::measure::Judged;
 use super::metric::median;
 use super::record::{Gain, GuardResult, Pair, Phase, Reason};
 use super::trial::{Need, Trial, TrialSetup};
@@ -28,18 +26,6 @@ pub struct TrialResult {
 }
 
 impl TrialResult {
-    /// Log gains of the screening, for the noise history.
-    ///
-    /// # Errors
-    /// A recorded value is impossible.
-    pub fn screen_gains(pairs: &[Pair], metric: &Judged) -> Result<Vec<f64>, DecisionError> {
-        pairs
-            .iter()
-            .filter(|pair| pair.phase == Phase::Screen)
-            .map(|pair| metric.gain(pair))
-            .collect()
-    }
-
     /// Medians of one side over the pairs that counted, by metric.
     pub fn medians(
         pairs: &[Pair],

@@ -1,5 +1,8 @@
 //! Plain unified diffs, as `diff -u` writes them, to git's form, which names each file once more.
 
+/// The other side of a file that is new or gone.
+const NOTHING: &str = "/dev/null";
+
 /// The patch with a `diff --git` line before each file, unless it has such lines already. Hunks are
 /// not looked into; what is no patch comes out as it went in.
 pub fn with_git_headers(patch: &[u8]) -> Vec<u8> {
@@ -19,7 +22,11 @@ pub fn with_git_headers(patch: &[u8]) -> Vec<u8> {
             && let Some(new) = lines.peek().and_then(|next| path_of(next, "+++ "))
         {
             lines.next();
-            out.push_str(&header(old, new));
+            // `diff -N` names a file that is not there yet, with nothing in its first hunk.
+            let is_new = lines
+                .peek()
+                .is_some_and(|hunk| hunk.starts_with("@@ -0,0 "));
+            out.push_str(&header(if is_new { NOTHING } else { old }, new));
             continue;
         }
         match hunk_sizes(line) {
@@ -40,7 +47,6 @@ fn path_of<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
 }
 
 fn header(old: &str, new: &str) -> String {
-    const NOTHING: &str = "/dev/null";
     if old == NOTHING {
         format!("diff --git a/{new} b/{new}\nnew file mode 100644\n--- {NOTHING}\n+++ b/{new}\n")
     } else if new == NOTHING {
@@ -100,6 +106,14 @@ mod tests {
             "--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+b\n--- a/old\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n",
             "diff --git a/new b/new\nnew file mode 100644\n--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+b\n\
              diff --git a/old b/old\ndeleted file mode 100644\n--- a/old\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n",
+        );
+    }
+
+    #[test]
+    fn a_new_file_by_diff_n_is_a_new_file() {
+        check(
+            "--- new.txt\t1970-01-01\n+++ new.txt\t2026-01-01\n@@ -0,0 +1 @@\n+b\n",
+            "diff --git a/new.txt b/new.txt\nnew file mode 100644\n--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+b\n",
         );
     }
 

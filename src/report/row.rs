@@ -127,8 +127,13 @@ fn row_gain(line: &RunLine, direction: Direction) -> Option<RowGain> {
         percent_lo: gain.lo.map(percent),
         percent_hi: gain.hi.map(percent),
         pairs: gain.pairs,
-        confirmed: line.status == Status::Keep,
+        confirmed: is_confirmed(line),
     })
+}
+
+/// Whether the estimate is of fresh pairs, whatever the verdict was in the end.
+pub fn is_confirmed(line: &RunLine) -> bool {
+    line.pairs.iter().any(|pair| pair.phase == Phase::Confirm)
 }
 
 /// Pairs without the warm-ups.

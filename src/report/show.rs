@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::format;
 use super::reason::{sentence, verdict};
-use super::row::{Row, measured_pairs};
+use super::row::Row;
 use super::strip::strips;
 use crate::flow::entry::{Entry, Segment};
 use crate::flow::record::{
@@ -119,7 +119,7 @@ fn commands(page: &mut Page, line: &RunLine) {
     };
     page.gap();
     page.field("the change", &format!("git show {target}"));
-    if measured_pairs(line) > 0 {
+    if line.status == Status::Keep {
         page.field("once more", &format!("autoresearch reproduce {}", line.run));
     }
 }
@@ -136,7 +136,7 @@ fn gain(line: &RunLine, segment: &Segment) -> String {
             gain.pairs
         ));
     }
-    if line.status != Status::Keep {
+    if !super::row::is_confirmed(line) {
         text.push_str("\nseen while screening: a description, not a claim");
     }
     text
@@ -162,7 +162,7 @@ fn guard_text(guard: &GuardResult) -> String {
         GuardOutcome::Undecided => "undecided",
     };
     format!(
-        "{}: {outcome}, median gain {} over {} pairs, tolerance {:.1} % (log)",
+        "{}: {outcome}, median gain {} over {} pairs, tolerance {:.1} %",
         format::one_line(&guard.name),
         format::signed_percent(guard.median_percent),
         guard.pairs,

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{CONFIG, EXACT_SCRIPT, Project};
+use crate::support::{CONFIG, EXACT_SCRIPT, Project, verdict};
 
 #[track_caller]
 fn check(project: &Project, arguments: &[&str], code: i32, message: &str) {
@@ -212,4 +212,41 @@ fn a_biased_harness_is_refused() {
         .says("the harness is biased");
     let ran = project.run(&["noise", "--pairs", "12"]).expect(1);
     assert!(ran.stdout.contains("slot bias     yes"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_config_with_which_nothing_could_be_kept_is_an_error() {
+    let config = CONFIG.replace(
+        "\"min_run_ms\"",
+        "\"false_keeps_per_200\": 0.5, \"max_pairs\": 8, \"min_run_ms\"",
+    );
+    let project = Project::with_config(EXACT_SCRIPT, &config);
+    check(
+        &project,
+        &["run"],
+        2,
+        "nothing can be kept in fewer than 9 pairs",
+    );
+}
+
+#[test]
+fn a_backlog_that_is_broken_while_the_loop_runs_does_not_end_it() {
+    // The first candidate's benchmark breaks the backlog in the user's checkout.
+    let script = format!(
+        "{EXACT_SCRIPT}[ $(cat src/cost.txt) != 101 ] || echo '- [ ] **worse** Again.' >> \"$USERS_CHECKOUT/ideas.md\"\n"
+    );
+    let config = CONFIG.replace(
+        "\"min_run_ms\"",
+        "\"env_allow\": [\"USERS_*\"], \"min_run_ms\"",
+    );
+    let project = Project::with_config(&script, &config);
+    project.ideas(&[
+        ("worse", &[("src/cost.txt", "101\n")]),
+        ("better", &[("src/cost.txt", "99\n")]),
+    ]);
+    project
+        .run_with(&["run", "-n", "2"], &[("USERS_CHECKOUT", &project.root())])
+        .expect(0)
+        .says("going on with the backlog as it was");
+    assert_eq!(project.verdicts()[1], verdict("keep", "improved"));
 }

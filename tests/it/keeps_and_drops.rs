@@ -134,7 +134,7 @@ fn a_guard_that_gets_worse_drops_the_candidate() {
         .expect("a detail")
         .to_owned();
     assert!(
-        detail.contains("size is 250.00 % worse; 10 % is allowed"),
+        detail.contains("size is 250.00 % worse; 10.00 % is allowed"),
         "{detail}"
     );
 }

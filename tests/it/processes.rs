@@ -106,3 +106,24 @@ fn a_child_that_changed_its_session_is_killed_when_its_run_ends() {
         .expect(0);
     assert_lock_is_free(&project);
 }
+
+#[test]
+fn children_that_the_process_had_before_it_became_the_loop_are_left_alone() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(&[("better", &[("src/cost.txt", "99\n")])]);
+    let binary = env!("CARGO_BIN_EXE_autoresearch");
+    let script = format!(
+        "(exec 9> ../lock; flock 9; touch ../held; exec sleep 600) > /dev/null 2>&1 & echo $! > ../pid\n\
+         while ! [ -e ../held ]; do :; done\nexec {binary} run -n 1"
+    );
+    let output = project.shell(&script);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let lock = File::open(project.beside("lock")).expect("the lock file");
+    assert!(lock.try_lock().is_err(), "the earlier child was killed");
+    let pid = std::fs::read_to_string(project.beside("pid")).expect("its id");
+    project.shell(&format!("kill -KILL {pid}"));
+}

@@ -206,6 +206,13 @@ impl Project {
         Ran::new(output.expect("the binary starts"))
     }
 
+    /// Runs a shell script in the checkout.
+    pub fn shell(&self, script: &str) -> Output {
+        self.hermetic(Command::new("bash").args(["-c", script]))
+            .output()
+            .expect("bash starts")
+    }
+
     /// No settings of the machine's user reach the test.
     fn hermetic<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command

@@ -216,3 +216,66 @@ fn try_never_takes_files_that_git_does_not_know_unless_told_to() {
 fn fs_remove(project: &Project, path: &str) {
     std::fs::remove_file(project.root().join(path)).expect("removed");
 }
+
+#[test]
+fn an_agent_that_leaves_its_worktree_in_a_bad_state_costs_one_candidate_and_not_the_night() {
+    let project = with_agent(
+        "n=$(ls \"$HOME\" | wc -l); touch \"$HOME/$n\"; case $n in \
+         0) touch \"$(git rev-parse --git-dir)/index.lock\"; exit 3;; \
+         1) git checkout --quiet --orphan lost; echo 99 > src/cost.txt;; \
+         2) git init --quiet vend && git -C vend -c user.name=a -c user.email=a commit --quiet --allow-empty -m x;; \
+         *) echo 99 > src/cost.txt;; esac",
+    );
+    std::fs::create_dir(project.beside("home")).expect("a home");
+    project.run(&["run", "-n", "4"]).expect(0);
+    let statuses: Vec<String> = project
+        .verdicts()
+        .into_iter()
+        .map(|(status, _)| status)
+        .collect();
+    assert_eq!(statuses.len(), 4);
+    assert_eq!(statuses[0], "crash");
+    assert_ne!(statuses[2], "keep");
+    assert_eq!(statuses[3], "keep", "{:?}", project.verdicts());
+    project.assert_nothing_left();
+}
+
+#[test]
+fn a_discarded_change_can_be_tried_again() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.write("src/note.txt", "two\n");
+    project.run(&["try"]).expect(1);
+    project.run(&["try"]).expect(1);
+    assert_eq!(project.verdicts(), vec![verdict("discard", "no_gain"); 2]);
+}
+
+#[test]
+fn a_working_tree_that_goes_on_from_what_try_kept_is_judged_on_top_of_it() {
+    let project = Project::new(EXACT_SCRIPT);
+    for cost in ["90\n", "80\n", "70\n"] {
+        project.write("src/cost.txt", cost);
+        project.run(&["try"]).expect(0);
+    }
+    assert_eq!(
+        project.git(&["show", "autoresearch/toy:src/cost.txt"]),
+        "70\n"
+    );
+    assert_eq!(
+        project
+            .git(&["rev-list", "--count", "main..autoresearch/toy"])
+            .trim(),
+        "3"
+    );
+}
+
+#[test]
+fn a_change_that_conflicts_with_what_others_kept_is_refused_and_never_reverts_it() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(&[("idea", &[("src/cost.txt", "95\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    project.write("src/cost.txt", "60\n");
+    project
+        .run(&["try"])
+        .expect(2)
+        .says("conflicts with commits that are kept on autoresearch/toy");
+}

@@ -23,7 +23,7 @@ verdict     keep
 gain        10.0 % less total_ms
             95 % interval of the gain [+8.9, +11.1] %, 6 pairs
 total_ms    100 → 90 ms (medians of incumbent and candidate)
-guards      rss_kib: pass, median gain -0.40 % over 6 pairs, tolerance 5.0 % (log)
+guards      rss_kib: pass, median gain -0.40 % over 6 pairs, tolerance 5.0 %
 gate        pass, 12.2s
 time        51.9s: propose 0.05s, build 8.50s, measure 31.0s, gate 12.2s, other 0.10s
 origin      ideas, idea batch-writes
@@ -71,7 +71,7 @@ gain        0.20 % less total_ms
             95 % interval of the gain [-0.90, +1.3] %, 6 pairs
             seen while screening: a description, not a claim
 total_ms    100 → 99.8 ms (medians of incumbent and candidate)
-guards      rss_kib: pass, median gain -0.40 % over 6 pairs, tolerance 5.0 % (log)
+guards      rss_kib: pass, median gain -0.40 % over 6 pairs, tolerance 5.0 %
 gate        FAIL, 12.0s
               test a ... FAILED
               �[31m1 failed
@@ -96,7 +96,6 @@ candidate   c0ffee1000000000000000000000000000000000
 ref         refs/autoresearch/20261121-053600-a1b2/4
 
 the change  git show refs/autoresearch/20261121-053600-a1b2/4
-once more   autoresearch reproduce 4
 ",
     );
 }
