@@ -63,6 +63,23 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
+    /// A commit failed in a way that leaves open whether the batch, as a whole,
+    /// is stored. Repeating it is safe: the operations are idempotent.
+    #[error("failed to tell whether a batch of {ops} operations was committed")]
+    Indeterminate {
+        /// Operations in the batch.
+        ops: usize,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// A file of the store is not what was written into it. It is left as it is.
+    #[error("found {} damaged: {reason}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// The first check that it failed.
+        reason: String,
+    },
     /// The queue is full and the policy is to refuse.
     #[error("failed to enqueue: the queue holds {limit} requests already")]
     QueueFull {

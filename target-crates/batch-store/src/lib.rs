@@ -36,6 +36,7 @@
 
 pub mod archive;
 pub mod batch;
+pub mod bulk;
 mod checked;
 mod codec;
 pub mod disk;
@@ -52,6 +53,7 @@ pub mod tuning;
 pub mod writer;
 
 pub use batch::{Op, WriteBatch};
+pub use bulk::{BulkLoad, SortedRun};
 pub use durability::{Ack, Durability, Frontier, Seq};
 pub use engine::fault::{FaultEngine, Faults};
 pub use engine::memory::MemoryEngine;

@@ -80,7 +80,7 @@ impl Engine for FaultEngine {
         self.inner.checkpoint(dir)
     }
 
-    fn close(self: Box<Self>) -> Result<()> {
+    fn close(&mut self) -> Result<()> {
         self.inner.close()
     }
 }

@@ -74,7 +74,7 @@ impl Engine for MemoryEngine {
         })
     }
 
-    fn close(self: Box<Self>) -> Result<()> {
+    fn close(&mut self) -> Result<()> {
         Ok(())
     }
 }

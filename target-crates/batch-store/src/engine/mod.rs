@@ -7,6 +7,7 @@ pub mod sqlite;
 use std::path::Path;
 
 use crate::batch::WriteBatch;
+use crate::bulk::BulkLoad;
 use crate::durability::{Durability, Seq};
 use crate::error::Result;
 use crate::keys::prefix_end;
@@ -51,14 +52,32 @@ pub trait Engine: Send {
     /// loss once the call returns.
     ///
     /// # Errors
-    /// When nothing of the batch was applied.
+    /// [`Error::Indeterminate`](crate::Error::Indeterminate) when the batch may be
+    /// stored or not, whole either way; any other error when nothing of it was applied.
     fn commit(&mut self, batch: &WriteBatch, durability: Durability) -> Result<Seq>;
+
+    /// Loads rows that are sorted already, as one atomic step; a row replaces
+    /// what its key holds. Same promises as [`Engine::commit`], less work.
+    ///
+    /// # Errors
+    /// As [`Engine::commit`].
+    fn ingest(&mut self, load: &BulkLoad, durability: Durability) -> Result<Seq> {
+        self.commit(&load.to_batch(), durability)
+    }
 
     /// The value under `key`.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// The values under `keys`, in their order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn get_many(&self, family: Family, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
+        keys.iter().map(|key| self.get(family, key)).collect()
+    }
 
     /// At most `limit` rows of `range`, in key order.
     ///
@@ -85,10 +104,12 @@ pub trait Engine: Send {
     /// When the copy is not whole.
     fn checkpoint(&mut self, dir: &Path) -> Result<Vec<String>>;
 
-    /// Syncs and releases the store. Dropping an engine without it loses no
-    /// commit to a kill, but reports no error either.
+    /// Syncs and releases the store; every later call but this one fails.
+    /// Dropping an engine without it loses no commit to a kill, but reports no
+    /// error either.
     ///
     /// # Errors
-    /// When the last sync fails.
-    fn close(self: Box<Self>) -> Result<()>;
+    /// When the last sync fails; the store is then still open, and closing it
+    /// can be tried again.
+    fn close(&mut self) -> Result<()>;
 }

@@ -20,7 +20,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// An engine over one `SQLite` database file.
 #[derive(Debug)]
 pub struct SqliteEngine {
-    connection: Connection,
+    /// `None` once closed.
+    connection: Option<Connection>,
     path: PathBuf,
     durability: Durability,
     read_only: bool,
@@ -40,7 +41,7 @@ impl SqliteEngine {
             .map_err(Error::sqlite("set the busy timeout"))?;
         configure(&connection)?;
         let mut engine = Self {
-            connection,
+            connection: Some(connection),
             path: path.to_owned(),
             durability,
             read_only: false,
@@ -50,7 +51,7 @@ impl SqliteEngine {
         for family in families {
             let sql = create_table(*family);
             engine
-                .connection
+                .connection()?
                 .execute_batch(&sql)
                 .map_err(Error::sqlite("create a table"))?;
         }
@@ -74,7 +75,7 @@ impl SqliteEngine {
         connection.set_prepared_statement_cache_capacity(tuning::STATEMENT_CACHE);
         let durability = Durability::Checkpoint;
         Ok(Self {
-            connection,
+            connection: Some(connection),
             path: path.to_owned(),
             durability,
             read_only: true,
@@ -89,7 +90,7 @@ impl SqliteEngine {
     /// When there is no such pragma.
     pub fn pragma(&self, name: &str) -> Result<String> {
         let value: Value = self
-            .connection
+            .connection()?
             .pragma_query_value(None, name, |row| row.get(0))
             .map_err(Error::sqlite("read a pragma"))?;
         Ok(match value {
@@ -104,17 +105,22 @@ impl SqliteEngine {
             Durability::Checkpoint => "NORMAL",
             Durability::EachCommit => "FULL",
         };
-        self.connection
+        self.connection()?
             .pragma_update(None, "synchronous", level)
             .map_err(Error::sqlite("set synchronous"))?;
         self.durability = durability;
         Ok(())
     }
 
-    fn apply(&mut self, batch: &WriteBatch) -> rusqlite::Result<()> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+    fn connection(&self) -> Result<&Connection> {
+        self.connection.as_ref().ok_or_else(|| Error::State {
+            action: "use the database",
+            reason: format!("{} is closed", self.path.display()),
+        })
+    }
+
+    fn apply(connection: &mut Connection, batch: &WriteBatch) -> rusqlite::Result<()> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for op in batch.ops() {
             let table = op.family.name();
             match &op.value {
@@ -139,7 +145,7 @@ impl SqliteEngine {
     fn wal_checkpoint(&self, mode: &str) -> Result<()> {
         let sql = format!("PRAGMA wal_checkpoint({mode})");
         let busy: i64 = self
-            .connection
+            .connection()?
             .query_row(&sql, [], |row| row.get(0))
             .map_err(Error::sqlite("checkpoint the write-ahead log"))?;
         if busy == 0 {
@@ -202,8 +208,10 @@ impl Engine for SqliteEngine {
         if durability != self.durability {
             self.set_durability(durability)?;
         }
-        self.apply(batch)
-            .map_err(Error::sqlite("commit a transaction"))?;
+        self.connection()?;
+        if let Some(connection) = &mut self.connection {
+            Self::apply(connection, batch).map_err(Error::sqlite("commit a transaction"))?;
+        }
         self.seq += 1;
         Ok(Seq(self.seq))
     }
@@ -211,7 +219,7 @@ impl Engine for SqliteEngine {
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let sql = format!("SELECT value FROM {} WHERE key = ?1", family.name());
         let mut statement = self
-            .connection
+            .connection()?
             .prepare_cached(&sql)
             .map_err(Error::sqlite("read a row"))?;
         statement
@@ -228,7 +236,7 @@ impl Engine for SqliteEngine {
         );
         let start = range.after.as_ref().unwrap_or(&range.start);
         let mut statement = self
-            .connection
+            .connection()?
             .prepare_cached(&sql)
             .map_err(Error::sqlite("scan a table"))?;
         let rows = statement
@@ -244,7 +252,7 @@ impl Engine for SqliteEngine {
     fn count(&self, family: Family) -> Result<u64> {
         let sql = format!("SELECT count(*) FROM {}", family.name());
         let count: i64 = self
-            .connection
+            .connection()?
             .query_row(&sql, [], |row| row.get(0))
             .map_err(Error::sqlite("count rows"))?;
         Ok(count.unsigned_abs())
@@ -262,12 +270,16 @@ impl Engine for SqliteEngine {
         Ok(vec![name])
     }
 
-    fn close(mut self: Box<Self>) -> Result<()> {
-        if !self.read_only {
+    fn close(&mut self) -> Result<()> {
+        if self.connection.is_some() && !self.read_only {
             self.sync()?;
         }
-        self.connection
-            .close()
-            .map_err(|(_, error)| Error::sqlite("close the database")(error))
+        let Some(connection) = self.connection.take() else {
+            return Ok(());
+        };
+        connection.close().map_err(|(connection, error)| {
+            self.connection = Some(connection);
+            Error::sqlite("close the database")(error)
+        })
     }
 }

@@ -282,7 +282,7 @@ impl SealedSession {
     ///
     /// # Errors
     /// When its last sync fails.
-    pub fn close(self) -> Result<()> {
-        Box::new(self.engine).close()
+    pub fn close(mut self) -> Result<()> {
+        self.engine.close()
     }
 }

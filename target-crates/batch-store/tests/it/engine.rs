@@ -127,7 +127,7 @@ fn the_state_survives_closing_and_opening_again() {
         false,
     );
     let before = rows(&engine, BY_PRINCIPAL);
-    Box::new(engine).close().unwrap();
+    engine.close().unwrap();
     let engine = sqlite(dir.path());
     assert_eq!(rows(&engine, BY_PRINCIPAL), before);
     check_indexes(&engine);
