@@ -46,6 +46,8 @@ pub enum Command {
     Log(LogArgs),
     /// Show everything about one run
     Show(ShowArgs),
+    /// Recompute verdicts from their recorded pairs alone and show how they came about
+    Explain(ExplainArgs),
     /// Measure a kept commit against its parent again
     Reproduce(ReproduceArgs),
     /// Show the session: what was kept, what is claimed, whether a loop is running
@@ -149,6 +151,22 @@ pub struct ShowArgs {
 
     /// Print the run as JSON
     #[arg(long, conflicts_with = "diff")]
+    pub json: bool,
+}
+
+/// Flags of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The run's number; without it every verdict is recomputed, and those that differ are listed
+    #[arg(value_name = "N")]
+    pub run: Option<u64>,
+
+    /// Another ledger
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Print the explanation as JSON
+    #[arg(long)]
     pub json: bool,
 }
 

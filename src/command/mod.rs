@@ -3,6 +3,7 @@
 pub mod clean;
 pub mod completions;
 pub mod doctor;
+pub mod explain;
 pub mod init;
 pub mod ledger_read;
 pub mod log;

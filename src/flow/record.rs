@@ -248,6 +248,16 @@ pub struct RunLine {
     pub load: f64,
 }
 
+/// Proposer of a placebo: a no-op that the loop sends through itself.
+pub const PLACEBO: &str = "placebo";
+
+impl RunLine {
+    /// Whether it is a no-op that the loop sent through to test itself.
+    pub fn is_placebo(&self) -> bool {
+        self.origin.proposer == PLACEBO
+    }
+}
+
 /// The end-to-end measurement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

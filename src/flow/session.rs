@@ -48,6 +48,8 @@ pub struct SessionState {
     pub last_timestamp: u64,
     /// Primary metric of each run that has one, with its status.
     pub metrics: Vec<(f64, Status)>,
+    /// Candidates so far, placebos among them.
+    pub candidates: u32,
     /// Candidates that reached the screening: the tests that can be false keeps.
     pub tests: u32,
     /// Whether a metric taken for exact has differed from itself: it is noisy from then on.
@@ -140,6 +142,7 @@ impl SessionState {
             claim: None,
             last_timestamp: opened.timestamp,
             metrics: Vec::new(),
+            candidates: 0,
             tests: 0,
             is_demoted: false,
             noise: Noise::default(),
@@ -204,11 +207,17 @@ impl SessionState {
     /// Its pairs hold impossible values.
     pub fn ran(&mut self, line: &RunLine) -> Result<(), DecisionError> {
         self.absorb_noise(line)?;
+        self.candidates += 1;
+        self.last_timestamp = line.timestamp;
+        self.is_demoted |= line.reason == Reason::NotExact;
+        // Proposers are not told of placebos, and a tree that is judged as one stays unjudged.
+        if line.is_placebo() {
+            return Ok(());
+        }
         self.tests += u32::from(line.pairs.iter().any(|pair| pair.phase == Phase::Screen));
         if line.metric > 0.0 {
             self.metrics.push((line.metric, line.status));
         }
-        self.is_demoted |= line.reason == Reason::NotExact;
         if let Some(tree) = line.tree.as_ref().filter(|_| says_something(line.reason)) {
             self.trees.entry(tree.clone()).or_insert(line.run);
         }
@@ -229,7 +238,6 @@ impl SessionState {
             detail: line.detail.clone(),
             estimate: line.estimate,
         });
-        self.last_timestamp = line.timestamp;
         Ok(())
     }
 
@@ -273,7 +281,11 @@ impl SessionState {
         Some(TrialSetup {
             params,
             primary,
-            exact: calibration.primary.exact.filter(|_| !self.is_demoted),
+            // A mean of several values has no smallest unit.
+            exact: calibration
+                .primary
+                .exact
+                .filter(|_| !self.is_demoted && !self.opened.config.metric.is_composite()),
             scale,
             guards,
             builds_in_run: self.opened.config.build.is_none(),
@@ -295,7 +307,8 @@ fn says_something(reason: Reason) -> bool {
         | Reason::RunFailed
         | Reason::Drift
         | Reason::GateFailed => true,
-        Reason::Repeat
+        Reason::PlaceboPassed
+        | Reason::Repeat
         | Reason::NotApplicable
         | Reason::Inconclusive
         | Reason::GuardUndecided
@@ -306,7 +319,7 @@ fn says_something(reason: Reason) -> bool {
     }
 }
 
-/// The primary metric and the guards with their tolerances. Wall time is a guard of its own whenever
+/// The primary metric and the guards with their tolerances. The parts of a composite are guards. Wall time is a guard of its own whenever
 /// it is not named already: a metric may not be bought with a slower process.
 pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
     let primary = Judged {
@@ -326,6 +339,16 @@ pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
             (metric, guard.tolerance_percent)
         })
         .collect();
+    for part in &config.metric.parts {
+        if guards.iter().all(|(guard, _)| guard.name != part.name) {
+            let metric = Judged {
+                name: part.name.clone(),
+                direction: part.direction,
+                allow_zero: part.allow_zero,
+            };
+            guards.push((metric, part.tolerance_percent));
+        }
+    }
     let is_named =
         primary.name == DRIVER_WALL || guards.iter().any(|(guard, _)| guard.name == DRIVER_WALL);
     if !is_named {

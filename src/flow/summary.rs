@@ -53,8 +53,12 @@ pub struct SessionSummary {
     pub counts: Counts,
     /// The kept ones, in order.
     pub kept: Vec<Kept>,
-    /// Runs that were screened: each had its chance to be kept falsely.
+    /// Runs that were screened: each had its chance to be kept falsely. Placebos had none.
     pub judged: u64,
+    /// Placebos judged to the end.
+    pub placebos: u64,
+    /// Those among them that would have been kept.
+    pub placebos_passed: u64,
     /// Seconds spent, by what on, over all runs.
     pub spent: Durations,
     /// The last end-to-end claim.
@@ -97,6 +101,8 @@ impl SessionSummary {
             counts: Counts::default(),
             kept: Vec::new(),
             judged: 0,
+            placebos: 0,
+            placebos_passed: 0,
             spent: Durations::default(),
             claim: None,
         }
@@ -133,7 +139,13 @@ impl SessionSummary {
         self.counts.add(entry.status, entry.reason);
         let line = entry.line();
         if let Some(line) = line {
-            self.judged += u64::from(was_screened(line));
+            let screened = u64::from(was_screened(line));
+            if line.is_placebo() {
+                self.placebos += screened;
+                self.placebos_passed += u64::from(line.reason == Reason::PlaceboPassed);
+            } else {
+                self.judged += screened;
+            }
             add_durations(&mut self.spent, &line.durations);
         }
         if entry.status == Status::Keep {

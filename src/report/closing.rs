@@ -11,7 +11,6 @@ const KEPT_MAX: usize = 20;
 
 /// The summary of one session, with a newline at the end.
 pub fn text(session: &SessionSummary) -> String {
-    let counts = &session.counts;
     let mut text = format!("{}\n", tally(session));
     for kept in session.kept.iter().take(KEPT_MAX) {
         text.push_str(&format!(
@@ -26,10 +25,13 @@ pub fn text(session: &SessionSummary) -> String {
         ));
     }
     text.push_str(&format!("{}\n", claim(session)));
-    if counts.kept > 0
+    if session.judged > 0
         && let Some(bound) = session.false_keeps_bound()
     {
         text.push_str(&format!("{}\n", bound_text(session.judged, bound)));
+    }
+    if let Some(placebos) = placebos(session) {
+        text.push_str(&format!("{placebos}\n"));
     }
     if let Some(review) = review(session) {
         text.push('\n');
@@ -130,6 +132,17 @@ pub(super) fn bound_text(judged: u64, bound: f64) -> String {
         "of {} at most {bound:.2} false keeps are to be expected",
         plural(judged, "judged candidate")
     )
+}
+
+/// `0 of 8 placebos kept`; `None` before the first.
+pub(super) fn placebos(session: &SessionSummary) -> Option<String> {
+    (session.placebos > 0).then(|| {
+        format!(
+            "{} of {} kept",
+            session.placebos_passed,
+            plural(session.placebos, "placebo")
+        )
+    })
 }
 
 /// How to look at the kept commits and take them over; `None` when there are none.

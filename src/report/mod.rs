@@ -3,6 +3,7 @@
 
 pub mod closing;
 pub mod doctor;
+pub mod explain;
 pub mod format;
 pub mod log;
 pub mod reason;
