@@ -1,5 +1,6 @@
 //! One file a subcommand: each wires flow, driver and edges together and holds no logic.
 
+pub mod ablate;
 pub mod clean;
 pub mod completions;
 pub mod doctor;

@@ -208,6 +208,18 @@ impl Bench {
         Ok(Run::Measured(means))
     }
 
+    /// Runs what is in the slot once: `None` when it gives every metric, else what went wrong.
+    ///
+    /// # Errors
+    /// The script cannot be started, or the user wants to stop.
+    pub fn try_run(&mut self, slot: SlotName) -> Result<Option<String>> {
+        let _machine = self.machine_lock()?;
+        Ok(match self.execute(slot, true)? {
+            Run::Measured(_) => None,
+            Run::Failed(reason, detail) => Some(format!("{}: {detail}", reason.describe())),
+        })
+    }
+
     fn execute(&mut self, slot: SlotName, full_deadline: bool) -> Result<Run> {
         self.pin_scripts(slot)?;
         let command = ["bash".to_owned(), SCRIPT_FILE.to_owned()];

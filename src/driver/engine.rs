@@ -7,7 +7,7 @@ use git2::Oid;
 use super::bench::Bench;
 use super::calibrate::{self, Setting};
 use super::judge::{Sides, impossible, judge};
-use super::open::Opened;
+use super::open::{Opened, move_branch};
 use super::propose::{Draft, Proposers};
 use super::record::{Outcome, kept_message, ref_name, run_line};
 use crate::edge::console::Console;
@@ -301,23 +301,14 @@ impl Engine {
 
     /// Makes the line durable, then moves ref and branch: a kill in between is healed from the line.
     fn record(&mut self, line: RunLine) -> Result<RunLine> {
-        let old_head = commit_id(self.opened.state.head())?;
         self.opened
             .ledger
             .append(&Line::Run(Box::new(line.clone())))?;
         self.next_run += 1;
         self.opened.state.ran(&line).map_err(impossible)?;
         let kept = line.status == Status::Keep;
-        if let (true, Some(candidate), Some(reference)) = (kept, &line.candidate, &line.reference) {
-            let new_head = commit_id(candidate)?;
-            let log = format!("autoresearch: keep run {}", line.run);
-            // The ref comes last: once it names the kept commit, the keep is complete, and where the
-            // branch is from then on is the user's business.
-            let branch = &self.opened.state.opened.branch;
-            self.opened
-                .repo
-                .advance_branch(branch, old_head, new_head, &log)?;
-            self.opened.repo.set_ref(reference, new_head, &log)?;
+        if kept {
+            move_branch(&self.opened.repo, &self.opened.state)?;
         }
         self.console
             .verdict(line.run, kept, &super::verdict_text::one_line(&line));

@@ -1,6 +1,7 @@
 //! The pure core, in the order in which the data flows. No I/O, no clock, and no randomness that
 //! is not passed in.
 
+pub mod ablation;
 pub mod coins;
 pub mod confidence;
 pub mod config;

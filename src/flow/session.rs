@@ -8,7 +8,9 @@ use super::decision::{Calibration, DecisionError, NoiseHistory, Params};
 use super::entry::Read;
 use super::measure::Judged;
 use super::proposal::Tried;
-use super::record::{CalibrationLine, ClaimLine, ConfigLine, Gain, Phase, Reason, RunLine, Status};
+use super::record::{
+    AblationLine, CalibrationLine, ClaimLine, ConfigLine, Gain, Phase, Reason, RunLine, Status,
+};
 use super::trial::TrialSetup;
 use super::trial_guards::{GuardSetup, guard_setup};
 
@@ -27,6 +29,17 @@ pub struct Kept {
     pub proposer: String,
 }
 
+/// One move of the branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// Where it went, full id.
+    pub commit: String,
+    /// The ref that names the commit once the move is complete.
+    pub reference: String,
+    /// The reflog's line.
+    pub log: String,
+}
+
 /// Everything known of the last session of a ledger.
 #[derive(Debug, Clone)]
 pub struct SessionState {
@@ -40,8 +53,10 @@ pub struct SessionState {
     pub tried: Vec<Tried>,
     /// Verdict of each tree judged.
     pub trees: BTreeMap<String, u64>,
-    /// Kept commits, oldest first.
+    /// Kept commits that are still in the head, oldest first.
     pub kept: Vec<Kept>,
+    /// Where the branch went, oldest first: a keep or a drop each.
+    pub moves: Vec<Move>,
     /// The latest end-to-end measurement.
     pub claim: Option<ClaimLine>,
     /// When the last line was written, milliseconds since 1970.
@@ -114,6 +129,10 @@ impl Past {
                 session.last_timestamp = line.timestamp;
                 Ok(())
             }),
+            Read::Ablation(line) => self.in_session(|session| {
+                session.ablated(line);
+                Ok(())
+            }),
             Read::Skipped | Read::Newer { .. } => Ok(()),
         }
     }
@@ -139,6 +158,7 @@ impl SessionState {
             tried: Vec::new(),
             trees: BTreeMap::new(),
             kept: Vec::new(),
+            moves: Vec::new(),
             claim: None,
             last_timestamp: opened.timestamp,
             metrics: Vec::new(),
@@ -152,9 +172,9 @@ impl SessionState {
 
     /// The commit that the next candidate is judged against.
     pub fn head(&self) -> &str {
-        self.kept
+        self.moves
             .last()
-            .map_or(self.opened.start.as_str(), |kept| kept.commit.as_str())
+            .map_or(self.opened.start.as_str(), |last| last.commit.as_str())
     }
 
     /// The incumbent's primary metric as last measured: of the last keep, else of the calibration.
@@ -168,12 +188,12 @@ impl SessionState {
         kept.map(|(value, _)| *value).or_else(calibrated)
     }
 
-    /// The commit before the last kept one: where the branch is when a kill came between the record
-    /// and the move.
+    /// The head before the last move: where the branch is when a kill came between the record and
+    /// the move.
     pub fn previous_head(&self) -> &str {
-        match self.kept.len() {
+        match self.moves.len() {
             0 | 1 => &self.opened.start,
-            n => &self.kept[n - 2].commit,
+            n => &self.moves[n - 2].commit,
         }
     }
 
@@ -222,6 +242,12 @@ impl SessionState {
             self.trees.entry(tree.clone()).or_insert(line.run);
         }
         if let (Status::Keep, Some(commit)) = (line.status, &line.candidate) {
+            self.moves
+                .extend(line.reference.as_ref().map(|reference| Move {
+                    commit: commit.clone(),
+                    reference: reference.clone(),
+                    log: format!("autoresearch: keep run {}", line.run),
+                }));
             self.kept.push(Kept {
                 run: line.run,
                 commit: commit.clone(),
@@ -239,6 +265,21 @@ impl SessionState {
             estimate: line.estimate,
         });
         Ok(())
+    }
+
+    /// Takes a kept commit that was left out; when it was dropped, the head is without it.
+    pub fn ablated(&mut self, line: &AblationLine) {
+        self.last_timestamp = line.timestamp;
+        let (true, Some(commit), Some(reference)) = (line.dropped, &line.without, &line.reference)
+        else {
+            return;
+        };
+        self.kept.retain(|kept| kept.run != line.of);
+        self.moves.push(Move {
+            commit: commit.clone(),
+            reference: reference.clone(),
+            log: format!("autoresearch: drop run {}", line.of),
+        });
     }
 
     /// The residuals of a screening are further samples of the noise. Exact metrics have none.

@@ -24,6 +24,9 @@ pub fn text(session: &SessionSummary) -> String {
             "  ... and {more} more: autoresearch log --status keep\n"
         ));
     }
+    if let Some(dropped) = dropped(session) {
+        text.push_str(&format!("  {dropped}\n"));
+    }
     text.push_str(&format!("{}\n", claim(session)));
     if session.judged > 0
         && let Some(bound) = session.false_keeps_bound()
@@ -132,6 +135,16 @@ pub(super) fn bound_text(judged: u64, bound: f64) -> String {
         "of {} at most {bound:.2} false keeps are to be expected",
         plural(judged, "judged candidate")
     )
+}
+
+/// `dropped again: run 3, run 7`; `None` when `ablate` dropped nothing.
+pub(super) fn dropped(session: &SessionSummary) -> Option<String> {
+    let runs: Vec<String> = session
+        .dropped
+        .iter()
+        .map(|run| format!("run {run}"))
+        .collect();
+    (!runs.is_empty()).then(|| format!("dropped again: {}", runs.join(", ")))
 }
 
 /// `0 of 8 placebos kept`; `None` before the first.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::closing::{bound_text, claim, kept_line, placebos, plural, tally};
+use super::closing::{bound_text, claim, dropped, kept_line, placebos, plural, tally};
 use super::format;
 use super::show::times;
 use crate::flow::measure::percent_better;
@@ -93,6 +93,7 @@ fn detail(session: &SessionSummary) -> String {
         let label = if index == 0 { "kept" } else { "" };
         field(label, &kept_line(kept, segment.direction));
     }
+    field("", &dropped(session).unwrap_or_default());
     field("claim", &claim(session));
     if let Some(bound) = session.false_keeps_bound() {
         field("trust", &bound_text(session.judged, bound));
@@ -150,6 +151,7 @@ fn session_json(session: &SessionSummary) -> Value {
         "head": session.head(),
         "counts": session.counts,
         "kept": session.kept,
+        "dropped": session.dropped,
         "judged": session.judged,
         "false_keeps_bound": session.false_keeps_bound(),
         "placebos": session.placebos,
