@@ -218,6 +218,10 @@ mod tests {
         let low = |p: &mut Progress| p.disk_free_bytes = Some((100 << 20) - 1);
         assert_eq!(reached(low), Some(Ending::DiskFull(99)));
         assert_eq!(reached(|p| p.disk_free_bytes = None), None);
-        assert_eq!(Limits::default().reached(&fine), None);
+        assert_eq!(
+            Limits::default().reached(&fine),
+            Some(Ending::DiskFull(100)),
+            "by default half a GiB must be free"
+        );
     }
 }
