@@ -42,6 +42,7 @@ mod codec;
 pub mod disk;
 pub mod durability;
 pub mod engine;
+pub mod entities;
 pub mod error;
 pub mod events;
 pub mod grants;
