@@ -120,6 +120,15 @@ impl Rows {
         self.0.lock().unwrap().clone()
     }
 
+    /// Cuts every value of the family short.
+    pub fn damage(&self, family: Family) {
+        let mut rows = self.0.lock().unwrap();
+        let of = rows
+            .iter_mut()
+            .filter(|((name, _), _)| *name == family.name());
+        of.for_each(|(_, value)| value.truncate(1));
+    }
+
     fn apply(&self, batch: &WriteBatch) {
         let mut rows = self.0.lock().unwrap();
         for op in batch.ops() {
