@@ -7,7 +7,7 @@ use batch_store::entities::{CHECKPOINTS, EntityStore, Filter, History};
 use proptest::prelude::*;
 
 use super::support::{
-    ACCOUNT_VERSIONS, ACCOUNTS, Account, BY_BALANCE, BY_OWNER, Gate, Pool, Rows, checkpoints,
+    ACCOUNT_VERSIONS, ACCOUNTS, Account, BY_BALANCE, BY_OWNER, Gate, Map, Pool, Rows, checkpoints,
     frontier_of, split_key,
 };
 
@@ -27,6 +27,8 @@ pub struct Expected {
     /// All changes up to the batch that a rollback has not undone.
     versions: BTreeSet<(String, u64)>,
     checkpoints: BTreeSet<u64>,
+    /// Versions and checkpoints below this may be pruned, before the next batch.
+    floor: u64,
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +87,7 @@ impl Model {
             rows: self.at(upto),
             versions: changes.collect(),
             checkpoints: self.checkpoints.clone(),
+            floor: self.floor,
         };
         self.batches.insert(upto, expected);
     }
@@ -97,10 +100,18 @@ impl Model {
         self.current = self.processed + 1;
     }
 
+    fn prune(&mut self, safe: u64) {
+        let needed = self.pending.unwrap_or(safe);
+        self.floor = self.floor.max(safe.min(needed));
+        if let Some(last) = self.batches.get_mut(&self.processed) {
+            last.floor = self.floor;
+        }
+    }
+
     /// Compares storage, as a crash would leave it now, with what it must be.
-    pub fn check_storage(&self, rows: &Rows, committed: u64) {
+    pub fn check_storage(&self, map: &Map, committed: u64) {
         let expected = &self.batches[&committed];
-        let map = rows.map();
+        let floor = expected.floor;
         let of = |family: batch_store::Family| {
             map.iter()
                 .filter(move |((name, _), _)| *name == family.name())
@@ -121,23 +132,22 @@ impl Model {
             (id, checkpoint.unwrap())
         });
         let (recent, old): (BTreeSet<_>, Vec<_>) = {
-            let (recent, old): (Vec<_>, Vec<_>) =
-                versions.partition(|(_, number)| *number > self.floor);
+            let (recent, old): (Vec<_>, Vec<_>) = versions.partition(|(_, number)| *number > floor);
             (recent.into_iter().collect(), old)
         };
         let wanted = expected.versions.iter();
         let wanted: BTreeSet<_> = wanted
-            .filter(|(_, number)| *number > self.floor)
+            .filter(|(_, number)| *number > floor)
             .cloned()
             .collect();
-        assert_eq!(recent, wanted, "versions above {}", self.floor);
+        assert_eq!(recent, wanted, "versions above {}", floor);
         let pool_versions = of(super::support::POOL_VERSIONS).count();
         assert_eq!(pool_versions, recent.len() + old.len(), "the second table");
         let numbers =
             of(CHECKPOINTS).map(|(key, _)| u64::from_be_bytes(key.as_slice().try_into().unwrap()));
-        let numbers: BTreeSet<_> = numbers.filter(|number| *number >= self.floor).collect();
+        let numbers: BTreeSet<_> = numbers.filter(|number| *number >= floor).collect();
         let wanted = expected.checkpoints.iter().copied();
-        let wanted: BTreeSet<_> = wanted.filter(|number| *number >= self.floor).collect();
+        let wanted: BTreeSet<_> = wanted.filter(|number| *number >= floor).collect();
         assert_eq!(numbers, wanted, "checkpoints");
     }
 }
@@ -261,7 +271,7 @@ impl Run {
         assert_eq!(frontiers.processed, self.model.processed);
         assert!(frontiers.committed <= frontiers.processed);
         if let Some((rows, _)) = &self.rows {
-            self.model.check_storage(rows, frontiers.committed);
+            self.model.check_storage(&rows.map(), frontiers.committed);
         }
     }
 
@@ -287,8 +297,7 @@ impl Run {
             Step::Prune(part) => {
                 let safe = self.between_floor_and_processed(*part);
                 self.store.prune(safe).unwrap();
-                let needed = self.model.pending.unwrap_or(safe);
-                self.model.floor = self.model.floor.max(safe.min(needed));
+                self.model.prune(safe);
             }
             Step::Get(number) => {
                 let id = id(*number);

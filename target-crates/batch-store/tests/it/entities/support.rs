@@ -104,7 +104,7 @@ pub fn checkpoints(numbers: impl IntoIterator<Item = u64>) -> Vec<Checkpoint> {
     numbers.into_iter().map(checkpoint).collect()
 }
 
-type Map = BTreeMap<(&'static str, Vec<u8>), Vec<u8>>;
+pub type Map = BTreeMap<(&'static str, Vec<u8>), Vec<u8>>;
 
 /// Rows in memory that can be shared and copied.
 #[derive(Debug, Clone, Default)]
