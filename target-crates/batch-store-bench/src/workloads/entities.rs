@@ -1,0 +1,489 @@
+//! The entity store behind an indexer: batches of events over two entity types,
+//! of which 60 % overwrite an entity of a hot set (zipf), 10 % delete one and 30 %
+//! add one; a checkpoint per block, 200 blocks a batch. Every so many batches the
+//! chain's head is reached: the last batch keeps its history, half of its blocks
+//! are undone, and other blocks come in their place.
+//!
+//! Runs twice, without and with 5 ms added to each commit. Events are generated
+//! before the timer, together with the state that they must leave.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use batch_store::engine::Row;
+use batch_store::entities::{
+    Checkpoint, Entity, EntityStore, FieldValue, History, Options, Schema,
+};
+use batch_store::{
+    BulkLoad, Durability, Engine, Family, Layout, Range, Seq, SqliteEngine, WriteBatch,
+};
+
+use super::timed;
+use crate::metrics::Metric;
+use crate::rng::Rng;
+use crate::scale::Scale;
+use crate::{Result, verify};
+
+const BLOCKS: usize = 200;
+const UNDONE_BLOCKS: usize = 100;
+/// Batches from one reorganisation to the next.
+const CYCLE: usize = 50;
+const SLOW: Duration = Duration::from_millis(5);
+
+const ACCOUNTS: Family = Family::new("accounts", Layout::Clustered);
+const ACCOUNT_VERSIONS: Family = Family::new("account_versions", Layout::Clustered);
+const ACCOUNTS_BY_OWNER: Family = Family::new("accounts_by_owner", Layout::Clustered);
+const TRANSFERS: Family = Family::new("transfers", Layout::Clustered);
+const TRANSFER_VERSIONS: Family = Family::new("transfer_versions", Layout::Clustered);
+
+/// With an index.
+#[derive(Debug)]
+struct Account {
+    id: String,
+    value: u64,
+}
+
+/// Without one.
+#[derive(Debug)]
+struct Transfer {
+    id: String,
+    value: u64,
+}
+
+fn owner(value: u64) -> String {
+    format!("0x{:08x}", value % 1000)
+}
+
+/// About 100 bytes, as such rows have.
+fn body(value: u64) -> Vec<u8> {
+    format!("{value:020}|{}|{:060}", owner(value), value / 7).into_bytes()
+}
+
+fn value_of(bytes: &[u8]) -> std::result::Result<u64, String> {
+    let text = bytes
+        .get(..20)
+        .and_then(|digits| std::str::from_utf8(digits).ok());
+    let value = text.and_then(|digits| digits.parse().ok());
+    value.ok_or_else(|| "the value is no number".to_owned())
+}
+
+macro_rules! entity {
+    ($name:ident, $rows:expr, $versions:expr, $indexes:expr, $fields:expr) => {
+        impl Entity for $name {
+            const ROWS: Family = $rows;
+            const HISTORY: Option<Family> = Some($versions);
+            const INDEXES: &'static [Family] = $indexes;
+
+            fn id(&self) -> &str {
+                &self.id
+            }
+
+            fn fields(&self) -> Vec<FieldValue> {
+                $fields(self.value)
+            }
+
+            fn encode(&self) -> std::result::Result<Vec<u8>, String> {
+                Ok(body(self.value))
+            }
+
+            fn decode(id: &str, bytes: &[u8]) -> std::result::Result<Self, String> {
+                let (id, value) = (id.to_owned(), value_of(bytes)?);
+                Ok(Self { id, value })
+            }
+        }
+    };
+}
+
+entity!(
+    Account,
+    ACCOUNTS,
+    ACCOUNT_VERSIONS,
+    &[ACCOUNTS_BY_OWNER],
+    |value| { vec![owner(value).as_str().into()] }
+);
+entity!(Transfer, TRANSFERS, TRANSFER_VERSIONS, &[], |_| Vec::new());
+
+fn schema() -> Schema {
+    Schema::new().with::<Account>().with::<Transfer>()
+}
+
+/// One event: what becomes of an entity. Two of three ids are accounts.
+#[derive(Debug, Clone, Copy)]
+struct Event {
+    id: u64,
+    /// `None` deletes.
+    value: Option<u64>,
+}
+
+fn is_account(id: u64) -> bool {
+    id % 3 != 0
+}
+
+fn name(id: u64) -> String {
+    format!("0x{id:016x}")
+}
+
+#[derive(Debug)]
+enum Work {
+    Batch {
+        blocks: Vec<Vec<Event>>,
+        history: History,
+    },
+    /// Undoes so many blocks.
+    Reorganise(usize),
+}
+
+/// The versions an entity must have: whether an anchor, and at which blocks.
+#[derive(Debug, Default)]
+struct Versions {
+    anchor: bool,
+    blocks: HashSet<u64>,
+}
+
+/// Generates the work, and applies it to the simplest thing that can be right.
+#[derive(Debug)]
+struct Plan {
+    work: Vec<Work>,
+    events: usize,
+    rows: BTreeMap<u64, u64>,
+    versions: HashMap<u64, Versions>,
+    /// What each block replaced.
+    undo: Vec<Vec<(u64, Option<u64>)>>,
+    rng: Rng,
+    next_id: u64,
+}
+
+impl Plan {
+    fn new(batches: usize, batch_events: usize) -> Self {
+        let mut plan = Self {
+            work: Vec::new(),
+            events: 0,
+            rows: BTreeMap::new(),
+            versions: HashMap::new(),
+            undo: Vec::new(),
+            rng: Rng::new(11),
+            next_id: 0,
+        };
+        let cycle = CYCLE.min(batches);
+        let block_events = batch_events / BLOCKS;
+        for number in 1..=batches {
+            if number % cycle != 0 {
+                plan.batch(BLOCKS, block_events, History::Off);
+                continue;
+            }
+            plan.batch(BLOCKS, block_events, History::On);
+            plan.reorganise(UNDONE_BLOCKS);
+            plan.batch(UNDONE_BLOCKS, block_events, History::On);
+        }
+        plan
+    }
+
+    fn batch(&mut self, blocks: usize, block_events: usize, history: History) {
+        if history == History::Off {
+            self.versions.clear();
+        }
+        let mut block = || {
+            self.undo.push(Vec::new());
+            (0..block_events).map(|_| self.event(history)).collect()
+        };
+        let blocks = (0..blocks).map(|_| block()).collect();
+        self.work.push(Work::Batch { blocks, history });
+    }
+
+    fn event(&mut self, history: History) -> Event {
+        self.events += 1;
+        let kind = self.rng.below(10);
+        let value = Some(self.rng.next_u64());
+        let event = match kind {
+            0..6 => Event {
+                id: self.hot(),
+                value,
+            },
+            6 => Event {
+                id: self.rng.below(self.next_id.max(1)),
+                value: None,
+            },
+            _ => {
+                self.next_id += 1;
+                Event {
+                    id: self.next_id,
+                    value,
+                }
+            }
+        };
+        self.apply(event, history);
+        event
+    }
+
+    /// An id of the hot set, whose lowest is the most frequent (zipf, exponent 1).
+    fn hot(&mut self) -> u64 {
+        let set = (self.next_id / 4).max(1) as f64;
+        set.powf(self.rng.unit()) as u64
+    }
+
+    fn apply(&mut self, event: Event, history: History) {
+        let before = match event.value {
+            Some(value) => self.rows.insert(event.id, value),
+            None => self.rows.remove(&event.id),
+        };
+        let block = self.undo.len() as u64;
+        if let Some(undo) = self.undo.last_mut() {
+            undo.push((event.id, before));
+        }
+        if history == History::On {
+            let versions = self.versions.entry(event.id).or_insert_with(|| Versions {
+                anchor: before.is_some(),
+                blocks: HashSet::new(),
+            });
+            versions.blocks.insert(block);
+        }
+    }
+
+    fn reorganise(&mut self, blocks: usize) {
+        let kept = self.undo.len() - blocks;
+        for (id, before) in self.undo.split_off(kept).into_iter().flatten().rev() {
+            match before {
+                Some(value) => self.rows.insert(id, value),
+                None => self.rows.remove(&id),
+            };
+        }
+        self.versions.retain(|_, versions| {
+            versions.blocks.retain(|block| *block <= kept as u64);
+            versions.anchor || !versions.blocks.is_empty()
+        });
+        self.work.push(Work::Reorganise(blocks));
+    }
+
+    fn history_rows(&self) -> u64 {
+        let rows = self.versions.values();
+        rows.map(|versions| u64::from(versions.anchor) + versions.blocks.len() as u64)
+            .sum()
+    }
+}
+
+/// What a run saw.
+#[derive(Debug, Default)]
+struct Observed {
+    elapsed: Duration,
+    stalled: Duration,
+    peak_resident: usize,
+}
+
+/// The processor: does the work and counts the time in which it had to wait.
+struct Processor {
+    store: EntityStore,
+    /// The checkpoint of each block of the chain.
+    chain: Vec<u64>,
+    observed: Observed,
+}
+
+impl Processor {
+    fn run(&mut self, work: &[Work]) -> Result<()> {
+        for work in work {
+            match work {
+                Work::Batch { blocks, history } => self.batch(blocks, *history)?,
+                Work::Reorganise(blocks) => {
+                    self.stalled(|store| store.flush().map(|_frontiers| ()))?;
+                    self.chain.truncate(self.chain.len() - blocks);
+                    let target = self.chain.last().copied().unwrap_or_default();
+                    self.store.rollback(target)?;
+                    self.observe();
+                }
+            }
+        }
+        Ok(self.store.flush().map(|_frontiers| ())?)
+    }
+
+    fn stalled(
+        &mut self,
+        wait: impl FnOnce(&mut EntityStore) -> batch_store::Result<()>,
+    ) -> Result<()> {
+        let (outcome, elapsed) = timed(|| wait(&mut self.store));
+        self.observed.stalled += elapsed;
+        Ok(outcome?)
+    }
+
+    fn observe(&mut self) {
+        let peak = &mut self.observed.peak_resident;
+        *peak = (*peak).max(self.store.resident());
+    }
+
+    fn batch(&mut self, blocks: &[Vec<Event>], history: History) -> Result<()> {
+        self.stalled(EntityStore::begin_batch)?;
+        let first = self.store.lowest_checkpoint();
+        let mut checkpoints = Vec::with_capacity(blocks.len());
+        for (number, block) in (first..).zip(blocks) {
+            for event in block {
+                self.event(number, *event)?;
+            }
+            self.chain.push(number);
+            let data = (self.chain.len() as u64).to_be_bytes().to_vec();
+            checkpoints.push(Checkpoint { number, data });
+        }
+        self.store.commit_batch(checkpoints, history)?;
+        self.observe();
+        Ok(())
+    }
+
+    /// A handler: reads the entity, and then sets or deletes it.
+    fn event(&mut self, checkpoint: u64, event: Event) -> Result<()> {
+        let id = name(event.id);
+        let store = &mut self.store;
+        match (is_account(event.id), event.value) {
+            (true, Some(value)) => {
+                store.get::<Account>(&id)?;
+                store.set(checkpoint, &Account { id, value })?;
+            }
+            (true, None) => store.delete::<Account>(checkpoint, &id)?,
+            (false, Some(value)) => {
+                store.get::<Transfer>(&id)?;
+                store.set(checkpoint, &Transfer { id, value })?;
+            }
+            (false, None) => store.delete::<Transfer>(checkpoint, &id)?,
+        }
+        Ok(())
+    }
+}
+
+fn measure(path: &Path, scale: Scale, plan: &Plan, latency: Duration) -> Result<Observed> {
+    let options = Options {
+        capacity: scale.entity_capacity,
+        ..Options::default()
+    };
+    let inner = SqliteEngine::open(path, &schema().families(), options.durability)?;
+    let engine = Box::new(Slow { inner, latency });
+    let reader = Box::new(SqliteEngine::open_read_only(path)?);
+    let mut processor = Processor {
+        store: EntityStore::open(engine, Some(reader), schema(), options)?,
+        chain: Vec::new(),
+        observed: Observed::default(),
+    };
+    let start = Instant::now();
+    processor.run(&plan.work)?;
+    processor.observed.elapsed = start.elapsed();
+    let history = processor.store.count_versions()?;
+    processor.store.close()?;
+    verify("the number of versions", &history, &plan.history_rows())?;
+    verify(
+        "the number of checkpoints",
+        &SqliteEngine::open_read_only(path)?.count(batch_store::entities::CHECKPOINTS)?,
+        &(plan.undo.len() as u64),
+    )?;
+    check_rows(path, plan)?;
+    let bound = scale.entity_capacity + scale.entity_batch_events + BLOCKS;
+    let peak = processor.observed.peak_resident;
+    verify(
+        "peak resident within a batch of the capacity",
+        &peak.min(bound),
+        &peak,
+    )?;
+    Ok(processor.observed)
+}
+
+fn check_rows(path: &Path, plan: &Plan) -> Result<()> {
+    let reader = SqliteEngine::open_read_only(path)?;
+    let accounts = plan.rows.keys().filter(|id| is_account(**id)).count() as u64;
+    verify(
+        "the number of accounts",
+        &reader.count(ACCOUNTS)?,
+        &accounts,
+    )?;
+    let by_owner = reader.count(ACCOUNTS_BY_OWNER)?;
+    verify("the number of index entries", &by_owner, &accounts)?;
+    let transfers = plan.rows.len() as u64 - accounts;
+    verify(
+        "the number of transfers",
+        &reader.count(TRANSFERS)?,
+        &transfers,
+    )?;
+    for (family, of_accounts) in [(ACCOUNTS, true), (TRANSFERS, false)] {
+        let mut found = crc32fast::Hasher::new();
+        for (key, value) in reader.scan(family, &Range::all(), usize::MAX >> 1)? {
+            found.update(&key[..key.len() - 1]);
+            found.update(&value);
+        }
+        let mut expected = crc32fast::Hasher::new();
+        for (id, value) in &plan.rows {
+            if is_account(*id) == of_accounts {
+                expected.update(name(*id).as_bytes());
+                expected.update(&body(*value));
+            }
+        }
+        verify(
+            "the digest of the rows",
+            &found.finalize(),
+            &expected.finalize(),
+        )?;
+    }
+    Ok(())
+}
+
+/// Runs the workload.
+///
+/// # Errors
+/// When the store fails or holds the wrong entities.
+pub fn run(dir: &Path, scale: Scale) -> Result<Vec<Metric>> {
+    let plan = Plan::new(scale.entity_batches, scale.entity_batch_events);
+    let fast = measure(&dir.join("fast.db"), scale, &plan, Duration::ZERO)?;
+    let slow = measure(&dir.join("slow.db"), scale, &plan, SLOW)?;
+    let percent = |observed: &Observed| {
+        100.0 * observed.stalled.as_secs_f64() / observed.elapsed.as_secs_f64()
+    };
+    let value = |name, value| Metric { name, value };
+    let peak = fast.peak_resident.max(slow.peak_resident) as u64;
+    Ok(vec![
+        Metric::ms("entities_ms", fast.elapsed),
+        value(
+            "entities_per_s",
+            plan.events as f64 / fast.elapsed.as_secs_f64(),
+        ),
+        value("entities_stall_percent", percent(&fast)),
+        Metric::ms("entities_5ms_commit_ms", slow.elapsed),
+        value("entities_5ms_commit_stall_percent", percent(&slow)),
+        Metric::count("entities_peak_resident", peak),
+        Metric::count("entities_history_rows", plan.history_rows()),
+    ])
+}
+
+/// An engine whose commits take longer.
+struct Slow {
+    inner: SqliteEngine,
+    latency: Duration,
+}
+
+impl Engine for Slow {
+    fn commit(&mut self, batch: &WriteBatch, durability: Durability) -> batch_store::Result<Seq> {
+        std::thread::sleep(self.latency);
+        self.inner.commit(batch, durability)
+    }
+
+    fn ingest(&mut self, load: &BulkLoad, durability: Durability) -> batch_store::Result<Seq> {
+        std::thread::sleep(self.latency);
+        self.inner.ingest(load, durability)
+    }
+
+    fn get(&self, family: Family, key: &[u8]) -> batch_store::Result<Option<Vec<u8>>> {
+        self.inner.get(family, key)
+    }
+
+    fn scan(&self, family: Family, range: &Range, limit: usize) -> batch_store::Result<Vec<Row>> {
+        self.inner.scan(family, range, limit)
+    }
+
+    fn count(&self, family: Family) -> batch_store::Result<u64> {
+        self.inner.count(family)
+    }
+
+    fn sync(&mut self) -> batch_store::Result<()> {
+        self.inner.sync()
+    }
+
+    fn checkpoint(&mut self, dir: &Path) -> batch_store::Result<Vec<String>> {
+        self.inner.checkpoint(dir)
+    }
+
+    fn close(&mut self) -> batch_store::Result<()> {
+        self.inner.close()
+    }
+}
