@@ -158,9 +158,9 @@ impl VersionCache {
             .retain(|_, entry| entry.latest.checkpoint == 0 || entry.latest.checkpoint > committed);
     }
 
-    /// Drops the entities that were only read.
+    /// After [`VersionCache::evict_written`], which dropped the filters: drops the
+    /// entities that were only read.
     pub(super) fn evict_loaded(&mut self) {
-        self.filters.clear();
         self.entries.retain(|_, entry| entry.latest.checkpoint != 0);
     }
 
