@@ -7,7 +7,8 @@ use batch_store::engine::Row;
 use batch_store::entities::{EntityStore, History, Options};
 use batch_store::{Durability, Engine, Family, Range, Result, Seq, SqliteEngine, WriteBatch};
 
-use super::model::{IDS, Model, Run, Step};
+use super::model::{IDS, Model, Run};
+use super::steps::Step;
 use super::support::{Account, checkpoints, schema};
 
 const OPTIONS: Options = Options {

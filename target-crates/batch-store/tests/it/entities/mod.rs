@@ -5,5 +5,6 @@ mod crash;
 mod faults;
 mod model;
 mod properties;
+mod steps;
 mod support;
 mod writes;

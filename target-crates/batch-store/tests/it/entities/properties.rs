@@ -5,7 +5,8 @@ use batch_store::{MemoryEngine, SqliteEngine};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::model::{Run, Step, step};
+use super::model::Run;
+use super::steps::{Step, step};
 use super::support::{Account, schema};
 use crate::support::cases;
 
