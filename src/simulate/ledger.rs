@@ -125,4 +125,87 @@ impl LedgerSeries {
 mod tests {
     use super::*;
     use crate::flow::ledger::{Decoder, samples};
+    use crate::flow::record::{Line, Reason, RunLine};
+
+    /// A run whose screen has these values of parent and candidate, the candidate first.
+    fn screened(run: u64, pairs: &[(f64, f64)]) -> RunLine {
+        let mut line = samples::kept(run);
+        let pair =
+            |&(parent, candidate): &(f64, f64)| samples::pair(Phase::Screen, parent, candidate);
+        line.pairs = pairs.iter().map(pair).collect();
+        line
+    }
+
+    fn series(lines: &[String]) -> Result<Series> {
+        let mut decoder = Decoder::new("test");
+        let mut series = LedgerSeries::default();
+        for (number, line) in (1..).zip(lines) {
+            series.apply(&decoder.feed(number, line).unwrap()).unwrap();
+        }
+        series.finish("test")
+    }
+
+    #[test]
+    fn effects_and_kept_gains_are_taken_out_and_the_noise_stays() {
+        // Each candidate takes 90 % of its parent, and is kept: the code gets faster all the time,
+        // while the machine stays as it is.
+        let gain = -(0.9f64.ln());
+        let mut lines = vec![samples::config()];
+        for run in 1..=20 {
+            let level = 100.0 * 0.9f64.powi(run as i32 - 1);
+            let noisy = [0.01, -0.01, 0.02, -0.02].map(|e: f64| (level, 0.9 * level * e.exp()));
+            let mut line = screened(run, &noisy);
+            line.estimate = Some(samples::gain(gain, 0.01));
+            lines.push(samples::run(line));
+        }
+        let series = series(&lines).unwrap();
+        assert_eq!((series.name(), series.runs()), ("ledger", 160));
+        let inflate = (4.0f64 / 3.0).sqrt();
+        for t in (0..160).step_by(2) {
+            let expected = [0.01, -0.01, 0.02, -0.02][t / 2 % 4] * inflate;
+            let difference = series.at(t) - series.at(t + 1);
+            assert!(
+                (difference - expected).abs() < 1e-9,
+                "pair {t}: {difference}"
+            );
+            assert!(
+                (series.at(t + 1) - series.at(1)).abs() < 1e-9,
+                "the level stays"
+            );
+        }
+        // A replay keeps the two runs of a pair together.
+        assert!((0..100).all(|i| series.offset(f64::from(i) / 100.0).is_multiple_of(2)));
+    }
+
+    #[test]
+    fn each_session_is_centred_on_its_own_median() {
+        let mut lines = Vec::new();
+        for (session, level) in [(0, 5.0), (1, 5_000.0)] {
+            let mut opened = samples::config_line();
+            opened.session = format!("session-{session}");
+            let mut candidates = Vec::new();
+            for i in 0..10 {
+                let mut line = screened(session * 10 + i + 1, &[(level, 0.9 * level); 4]);
+                line.segment = session as u32;
+                line.session.clone_from(&opened.session);
+                line.status = Status::Discard;
+                line.reason = Reason::NoGain;
+                candidates.push(samples::run(line));
+            }
+            lines.push(Line::Config(Box::new(opened)).encode());
+            lines.append(&mut candidates);
+        }
+        let series = series(&lines).unwrap();
+        assert!((0..series.runs()).all(|t| series.at(t).abs() < 1e-9));
+    }
+
+    #[test]
+    fn short_screens_and_empty_ledgers_are_no_noise() {
+        let error = series(&[]).unwrap_err().render();
+        assert!(error.contains("test has 0 pairs"), "{error}");
+        let mut lines = vec![samples::config()];
+        lines.extend((1..=60).map(|run| samples::run(screened(run, &[(100.0, 90.0); 3]))));
+        let error = series(&lines).unwrap_err().render();
+        assert!(error.contains("test has 0 pairs"), "{error}");
+    }
 }

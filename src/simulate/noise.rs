@@ -228,7 +228,11 @@ impl Generator {
                 WHITE * normal(random) + cost * self.state
             }
             NoiseModel::FirstOfPair => {
-                let penalty = if t % 2 == 0 { FIRST_PENALTY } else { 0.0 };
+                let penalty = if t.is_multiple_of(2) {
+                    FIRST_PENALTY
+                } else {
+                    0.0
+                };
                 WHITE_SMALL * normal(random) + penalty
             }
             NoiseModel::Replay(series) => series.at(self.offset + t),

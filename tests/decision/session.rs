@@ -8,7 +8,7 @@ use crate::support::{Rng, screen};
 
 /// Recorded run times of a virtual machine under other load; columns `series`
 /// and `seconds`, in time order.
-const TRACE: &str = include_str!("../data/noise_trace.csv");
+const TRACE: &str = include_str!("../../src/simulate/noise_trace.csv");
 
 fn series(name: &str) -> Vec<f64> {
     let run = |line: &str| {
