@@ -201,6 +201,10 @@ impl Decoder {
                 self.session(&line.session, place)?;
                 Ok(Read::Claim(line))
             }
+            Line::Ablation(line) => {
+                self.session(&line.session, place)?;
+                Ok(Read::Ablation(line))
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod ablate;
 mod bad_input;
 mod config_schema;
 mod interrupts;

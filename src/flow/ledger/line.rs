@@ -33,7 +33,7 @@ struct Head {
 }
 
 /// The `type`s of our lines.
-const TYPES: &[&str] = &["config", "calibration", "run", "claim"];
+const TYPES: &[&str] = &["config", "calibration", "run", "claim", "ablation"];
 
 /// Decodes the text of line `number` of the file `origin`, without its newline.
 ///
@@ -74,6 +74,13 @@ pub fn decode_line(text: &str, number: u64, origin: &str) -> Result<Decoded> {
             Line::Run(line)
         }
         "claim" => Line::Claim(strict(text, place)?),
+        "ablation" => {
+            let line: Box<crate::flow::record::AblationLine> = strict(text, place)?;
+            if line.dropped && (line.without.is_none() || line.reference.is_none()) {
+                return Err(place.error("a dropped commit without `without` and `ref`"));
+            }
+            Line::Ablation(line)
+        }
         other => return Err(place.unknown("type", other, TYPES)),
     };
     Ok(Decoded::Line(line))
