@@ -9,6 +9,7 @@ mod interrupts;
 mod keeps_and_drops;
 mod processes;
 mod recomputed;
+mod simulate;
 mod tidy;
 mod try_and_reproduce;
 mod users_work;
