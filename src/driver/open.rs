@@ -119,7 +119,7 @@ pub fn take_lock(repo: &Repo) -> Result<Lock> {
 fn read_ledger(path: &Path, console: &Console) -> Result<(LedgerFile, Past)> {
     let mut file = LedgerFile::open(path)?;
     let text = LedgerFile::read(path)?;
-    let mut decoder = Decoder::new(&path.display().to_string());
+    let mut decoder = Decoder::new(&path.display().to_string()).following_the_chain();
     let mut past = Past::new();
     let ending = decode_text(&text, &mut decoder, |read| {
         past.apply(&read).map_err(|error| {
@@ -131,6 +131,13 @@ fn read_ledger(path: &Path, console: &Console) -> Result<(LedgerFile, Past)> {
         })
     })?;
     decoder.check_writable()?;
+    file.go_on_with(decoder.chain());
+    if let Some(line) = decoder.chain().broken().first() {
+        console.warn(&format!(
+            "{}: line {line} is not as it was written: somebody edited the file; going on with what it says now",
+            path.display()
+        ));
+    }
     if let Some(torn) = ending.torn {
         file.cut_torn_tail(torn.bytes as u64)?;
         console.warn(&format!(

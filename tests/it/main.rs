@@ -7,6 +7,7 @@ mod bad_input;
 mod config_schema;
 mod interrupts;
 mod keeps_and_drops;
+mod ledger;
 mod processes;
 mod recomputed;
 mod simulate;

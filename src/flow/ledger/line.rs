@@ -45,6 +45,7 @@ const TYPES: &[&str] = &["config", "calibration", "run", "claim", "ablation"];
 /// the hint names the nearest known word when there is one.
 pub fn decode_line(text: &str, number: u64, origin: &str) -> Result<Decoded> {
     let place = Place { origin, number };
+    let text = &*super::chain::without_link(text);
     let head = head(text, place)?;
     let Some(format) = head.format else {
         return Ok(Decoded::Foreign(object(text, place)?));
