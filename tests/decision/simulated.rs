@@ -231,16 +231,17 @@ fn what_may_be_promised_holds() {
 }
 
 #[test]
-fn a_warm_up_pair_before_each_screen_and_each_confirmation_is_counted() {
-    let mut plan = plan(&["iid2"], &["autoresearch"], 8);
-    let without = played(&plan)[0].runs_per_candidate;
+fn runs_are_counted_to_the_last_with_warm_up_pairs_and_without() {
+    // So harmful that each candidate is dropped after two pairs, the fewest.
+    let mut plan = plan(&["iid1"], &["autoresearch"], 2);
+    plan.stream = Stream::parse("1:-30").unwrap();
+    let runs = |plan: &Plan| (200.0 * played(plan)[0].runs_per_candidate.value).round();
+    let (calibration, candidates, claim) = (2.0 * 20.0, 200.0 * 2.0 * 2.0, 2.0 * 24.0);
+    assert_eq!(runs(&plan), calibration + candidates + claim);
     plan.settings.warm_up = true;
-    let with = played(&plan)[0].runs_per_candidate;
-    // Two runs a candidate, two more for the quarter at most that is confirmed.
-    let more = with.value - without.value;
-    let error = 4.0 * with.standard_error.hypot(without.standard_error);
-    assert!((2.0 - error..2.5 + error).contains(&more), "{more} {error}");
-    assert!(error < 2.0, "the test is alive");
+    // One pair for the calibration, one for each screen, two for the halves of the claim.
+    let warm_up = 2.0 * (1.0 + 200.0 + 2.0);
+    assert_eq!(runs(&plan), calibration + candidates + claim + warm_up);
 }
 
 #[test]

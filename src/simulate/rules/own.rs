@@ -297,3 +297,47 @@ impl Rule for Lord {
         self.session.end_to_end(machine, start, head, true, &[])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::{NoiseCatalog, Timeline, generator};
+
+    fn on_noise<T>(test: impl FnOnce(&mut Machine<'_>) -> T) -> T {
+        let model = NoiseCatalog::bundled().find("iid2").unwrap();
+        test(&mut Machine::new(&mut Timeline::new(&model, 3, 0)))
+    }
+
+    #[test]
+    fn the_residuals_of_screens_take_the_place_of_the_calibration() {
+        on_noise(|machine| {
+            let settings = Settings::default();
+            let mut rule = Own::start(&settings, true, machine, 0.0, generator(3, 0, "coins"));
+            let calibrated = rule.session.history.differences().to_vec();
+            assert_eq!(calibrated.len(), settings.params.calibration_pairs);
+            for _ in 0..40 {
+                rule.judge(machine, 0.0, 0.0);
+            }
+            let later = rule.session.history.differences();
+            assert_eq!(later.len(), settings.params.window);
+            assert!(!later.iter().any(|d| calibrated.contains(d)));
+        });
+    }
+
+    /// The sequence must sum to at most 1, or LORD++ promises nothing.
+    #[test]
+    fn lord_spends_what_it_has() {
+        let spent: f64 = (1..200_000).map(discount).sum();
+        assert!(spent > 0.4 && spent <= 1.0, "{spent}");
+        on_noise(|machine| {
+            let settings = Settings::default();
+            let mut rule = Lord::start(&settings, machine, 0.0, generator(3, 0, "coins"));
+            let first = rule.level();
+            assert!((first - 0.025 * discount(1)).abs() < 1e-15);
+            rule.tests = 9;
+            let poor = rule.level();
+            rule.keeps = vec![9];
+            assert!(poor < first && rule.level() > poor + 0.02 * discount(1));
+        });
+    }
+}
