@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use super::interrupt::{Interrupts, Urgency};
 use super::process_sys::{self, Reaped};
 use crate::error::{Context, Error, Result};
+use crate::flow::digest::Digests;
+use crate::flow::driver_metrics::{MainThread, Usage};
 use crate::flow::metric::{LINE_BYTES_MAX, Samples};
 
 /// Time between the request to end and the kill.
@@ -74,10 +76,8 @@ impl End {
 pub struct Finished {
     /// How.
     pub end: End,
-    /// From start to end.
-    pub wall: Duration,
-    /// What it used.
-    pub used: Reaped,
+    /// What it used, from start to end.
+    pub usage: Usage,
     /// Its output.
     pub log: PathBuf,
 }
@@ -129,6 +129,8 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
                 .hint("it hangs in the kernel, perhaps on a broken disk or network mount"),
         );
     };
+    // Of the zombie: the kernel forgets it with the reaping.
+    let main_thread = process_sys::main_thread(pid);
     let used = process_sys::reap(pid).context(|| format!("cannot wait for `{program}`"))?;
     kill_orphans();
     // Reaped by `wait4` for its resource use; duct's own wait would only find it gone.
@@ -140,10 +142,23 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
     };
     Ok(Finished {
         end,
-        wall,
-        used,
+        usage: usage(wall, used, main_thread),
         log: job.log.to_owned(),
     })
+}
+
+fn usage(wall: Duration, used: Reaped, main_thread: Option<MainThread>) -> Usage {
+    Usage {
+        wall,
+        user: used.user,
+        sys: used.sys,
+        peak_rss_kib: used.peak_rss_kib,
+        minor_faults: used.minor_faults,
+        major_faults: used.major_faults,
+        ctx_voluntary: used.ctx_voluntary,
+        ctx_involuntary: used.ctx_involuntary,
+        main_thread,
+    }
 }
 
 /// Waits until the child is a zombie; says whether and why we killed it, and how long it ran.
@@ -236,14 +251,14 @@ fn kill_orphans() {
     }
 }
 
-/// Reads a log's METRIC lines, line by line: the output never has to fit into memory.
+/// Reads a log's METRIC and DIGEST lines, line by line: the output never has to fit into memory.
 ///
 /// # Errors
 /// The log cannot be read.
-pub fn read_metrics(log: &Path) -> Result<Samples> {
+pub fn read_output(log: &Path) -> Result<(Samples, Digests)> {
     let context = || format!("cannot read {}", log.display());
     let mut reader = BufReader::with_capacity(1 << 16, File::open(log).context(context)?);
-    let mut samples = Samples::default();
+    let (mut samples, mut digests) = (Samples::default(), Digests::default());
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -254,15 +269,19 @@ pub fn read_metrics(log: &Path) -> Result<Samples> {
             .read_until(b'\n', &mut line)
             .context(context)?;
         if read == 0 {
-            return Ok(samples);
+            return Ok((samples, digests));
         }
         if line.last() == Some(&b'\n') {
             line.pop();
         } else if read > LINE_BYTES_MAX {
+            // Too long for a METRIC line; a DIGEST line must not be overlooked.
+            digests.feed(&String::from_utf8_lossy(&line));
             skip_line(&mut reader).context(context)?;
             continue;
         }
-        samples.feed(&String::from_utf8_lossy(&line));
+        let text = String::from_utf8_lossy(&line);
+        samples.feed(&text);
+        digests.feed(&text);
     }
 }
 

@@ -7,21 +7,8 @@ use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserial
 use serde::{Deserialize, Serialize};
 
 use super::decision::Direction;
-
-/// Prefix of the metrics that the driver measures itself, such as `driver.wall_ms`.
-pub const DRIVER_PREFIX: &str = "driver.";
-
-/// Wall time of the benchmark process, milliseconds; a guard wherever it is not the metric.
-pub const DRIVER_WALL: &str = "driver.wall_ms";
-
-/// The driver's own metrics of one benchmark process, with their units in their names.
-pub const DRIVER_METRICS: &[&str] = &[
-    DRIVER_WALL,
-    "driver.user_ms",
-    "driver.sys_ms",
-    "driver.cpu_ms",
-    "driver.max_rss_kib",
-];
+use super::driver_metrics::DRIVER_METRICS;
+pub use super::driver_metrics::{DRIVER_PREFIX, DRIVER_WALL};
 
 /// The primary metric: a name alone (`"metric": "total_ms"`, lower is better) or an object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +22,9 @@ pub struct MetricSpec {
     /// Whether 0 is a real value. Without it 0 and less are a crash: a broken benchmark that
     /// prints 0 must not win. With it values are compared as ln(1 + value).
     pub allow_zero: bool,
+    /// Smallest gain kept of an exact metric, in its unit; 1 when absent. Not used of noisy ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_delta: Option<f64>,
 }
 
 /// The object form, for serde and the schema; [`MetricSpec`] also accepts a bare name.
@@ -53,6 +43,9 @@ struct MetricObject {
     /// prints 0 must not win. With it values are compared as ln(1 + value).
     #[serde(default)]
     allow_zero: bool,
+    /// Smallest gain kept of an exact metric, in its unit; 1 when absent. Not used of noisy ones.
+    #[serde(default)]
+    min_delta: Option<f64>,
 }
 
 impl JsonSchema for MetricSpec {
@@ -87,6 +80,7 @@ impl<'de> Deserialize<'de> for MetricSpec {
                     unit: String::new(),
                     direction: Direction::default(),
                     allow_zero: false,
+                    min_delta: None,
                 })
             }
 
@@ -97,11 +91,25 @@ impl<'de> Deserialize<'de> for MetricSpec {
                     unit: object.unit,
                     direction: object.direction,
                     allow_zero: object.allow_zero,
+                    min_delta: object.min_delta,
                 })
             }
         }
         deserializer.deserialize_any(NameOrObject)
     }
+}
+
+/// What to do about a script whose own clock disagrees with the driver's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SelfReportRule {
+    /// The candidate is dropped.
+    #[default]
+    Block,
+    /// It is recorded and does not decide.
+    Warn,
+    /// Nothing is compared.
+    Off,
 }
 
 /// A metric measured in the same pairs that must not get worse.
@@ -403,8 +411,10 @@ pub(super) fn check_metric_name(name: &str) -> Result<(), String> {
         return if DRIVER_METRICS.contains(&name) {
             Ok(())
         } else {
+            let meant = DRIVER_METRICS.iter().find(|known| known.starts_with(name));
+            let meant = meant.map_or(String::new(), |known| format!(", did you mean {known:?}?"));
             Err(format!(
-                "is {name:?}; the driver's metrics are {}",
+                "is {name:?}{meant}; the driver's metrics are {}",
                 DRIVER_METRICS.join(", ")
             ))
         };
@@ -416,4 +426,19 @@ pub(super) fn check_metric_name(name: &str) -> Result<(), String> {
             "is {name:?}; use letters, digits, '_', '.' and 'µ'"
         ))
     }
+}
+
+/// Whether the hold-out variable can be set without harm to what the program or the script need.
+pub(super) fn check_hold_out_name(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty() || !name.chars().all(allowed) || name.starts_with(|c: char| c.is_ascii_digit())
+    {
+        return Err(format!(
+            "is {name:?}; use letters, digits and '_', not beginning with a digit"
+        ));
+    }
+    if name.starts_with("AUTORESEARCH_") || ["PATH", "HOME"].contains(&name) {
+        return Err(format!("is {name:?}, which has another meaning"));
+    }
+    Ok(())
 }

@@ -8,7 +8,9 @@ use super::decision::{Calibration, DecisionError, NoiseHistory, Params};
 use super::entry::Read;
 use super::measure::Judged;
 use super::proposal::Tried;
+use super::driver_metrics;
 use super::record::{CalibrationLine, ClaimLine, ConfigLine, Gain, Phase, Reason, RunLine, Status};
+use super::self_report;
 use super::trial::TrialSetup;
 use super::trial_guards::{GuardSetup, guard_setup};
 
@@ -270,12 +272,19 @@ impl SessionState {
                 Some(guard_setup(metric, tolerance, own, scale))
             })
             .collect::<Option<_>>()?;
+        let wall = self.noise.guards.get(DRIVER_WALL);
+        let self_report = wall.and_then(|wall| {
+            let (config, pairs) = (&self.opened.config, &calibration.pairs);
+            self_report::setup(config, &params, pairs, wall.s0(&params))
+        });
         Some(TrialSetup {
             params,
             primary,
             exact: calibration.primary.exact.filter(|_| !self.is_demoted),
             scale,
             guards,
+            self_report,
+            hold_out: self.opened.config.hold_out_env.is_some(),
             builds_in_run: self.opened.config.build.is_none(),
         })
     }
@@ -290,6 +299,8 @@ fn says_something(reason: Reason) -> bool {
         | Reason::NoGain
         | Reason::NotConfirmed
         | Reason::GuardFailed
+        | Reason::SelfReport
+        | Reason::DigestDiffers
         | Reason::BuildFailed
         | Reason::BadMetric
         | Reason::RunFailed
@@ -312,7 +323,7 @@ pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
     let primary = Judged {
         name: config.metric.name.clone(),
         direction: config.metric.direction,
-        allow_zero: config.metric.allow_zero,
+        allow_zero: config.metric.allow_zero || driver_metrics::may_be_zero(&config.metric.name),
     };
     let mut guards: Vec<(Judged, Option<f64>)> = config
         .guards
@@ -321,7 +332,7 @@ pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
             let metric = Judged {
                 name: guard.name.clone(),
                 direction: guard.direction,
-                allow_zero: guard.allow_zero,
+                allow_zero: guard.allow_zero || driver_metrics::may_be_zero(&guard.name),
             };
             (metric, guard.tolerance_percent)
         })

@@ -52,18 +52,22 @@ pub enum Reason {
     GuardUndecided,
     /// A metric taken for exact differed between two runs of one build.
     NotExact,
+    /// Better by the script's own clock while the driver's says that the process takes longer.
+    SelfReport,
     /// The build command failed.
     BuildFailed,
     /// The benchmark exited with an error, twice.
     RunFailed,
     /// The benchmark passed its deadline, twice.
     Timeout,
-    /// A required metric is missing, malformed, or impossible, twice.
+    /// A required metric is missing, malformed, or impossible, or a DIGEST line is, twice.
     BadMetric,
     /// The proposer itself failed.
     ProposeFailed,
     /// A change outside the scope, to a protected path, or of a forbidden kind.
     Drift,
+    /// The two sides of a pair printed different DIGEST lines.
+    DigestDiffers,
     /// `autoresearch.checks.sh` fails with the candidate and passes without it.
     GateFailed,
     /// `autoresearch.checks.sh` fails with the candidate and without it.
@@ -83,13 +87,16 @@ impl Reason {
             | Self::NotConfirmed
             | Self::GuardFailed
             | Self::GuardUndecided
-            | Self::NotExact => Status::Discard,
+            | Self::NotExact
+            | Self::SelfReport => Status::Discard,
             Self::BuildFailed
             | Self::RunFailed
             | Self::Timeout
             | Self::BadMetric
             | Self::ProposeFailed => Status::Crash,
-            Self::Drift | Self::GateFailed | Self::GateFlaky => Status::ChecksFailed,
+            Self::Drift | Self::DigestDiffers | Self::GateFailed | Self::GateFlaky => {
+                Status::ChecksFailed
+            }
         }
     }
 
@@ -106,12 +113,14 @@ impl Reason {
             Self::GuardFailed => "guard failed",
             Self::GuardUndecided => "guard undecided",
             Self::NotExact => "metric is not exact",
+            Self::SelfReport => "self-report disagrees",
             Self::BuildFailed => "build failed",
             Self::RunFailed => "benchmark failed",
             Self::Timeout => "timed out",
             Self::BadMetric => "bad metric",
             Self::ProposeFailed => "proposer failed",
             Self::Drift => "drift",
+            Self::DigestDiffers => "output differs",
             Self::GateFailed => "gate failed",
             Self::GateFlaky => "gate is flaky",
         }

@@ -60,6 +60,8 @@ pub(crate) fn pair(phase: Phase, parent: f64, candidate: f64) -> Pair {
         candidate_first: true,
         parent: metrics(parent),
         candidate: metrics(candidate),
+        digests: None,
+        hold_out: None,
     }
 }
 
@@ -100,6 +102,7 @@ pub(crate) fn kept(run: u64) -> RunLine {
             median_percent: -0.4,
             scale: 0.003,
         }],
+        self_report: None,
         gate: GateResult {
             outcome: GateOutcome::Pass,
             duration_s: 12.25,
@@ -188,7 +191,7 @@ pub(crate) fn run(line: RunLine) -> String {
 }
 
 /// Every reason.
-pub(crate) const REASONS: [Reason; 18] = [
+pub(crate) const REASONS: [Reason; 20] = [
     Reason::Improved,
     Reason::NoChange,
     Reason::Repeat,
@@ -199,12 +202,14 @@ pub(crate) const REASONS: [Reason; 18] = [
     Reason::GuardFailed,
     Reason::GuardUndecided,
     Reason::NotExact,
+    Reason::SelfReport,
     Reason::BuildFailed,
     Reason::RunFailed,
     Reason::Timeout,
     Reason::BadMetric,
     Reason::ProposeFailed,
     Reason::Drift,
+    Reason::DigestDiffers,
     Reason::GateFailed,
     Reason::GateFlaky,
 ];
