@@ -103,11 +103,18 @@ mod tests {
 
     #[test]
     fn the_total_is_that_of_the_instructions() {
-        let text = "desc: I1 cache:\ncmd: ./a\nevents: Ir\nfl=a.c\nfn=main\n1 7\nsummary: 1234567\n";
+        let text =
+            "desc: I1 cache:\ncmd: ./a\nevents: Ir\nfl=a.c\nfn=main\n1 7\nsummary: 1234567\n";
         assert_eq!(parse_total(text), Some(1_234_567));
         let with_caches = "events: Ir I1mr ILmr\nsummary: 42 7 8\n";
         assert_eq!(parse_total(with_caches), Some(42));
-        for bad in ["", "events: Ir\n", "summary: 3\n", "events: Dr Ir\nsummary: 1 2\n", "events: Ir\nsummary: x\n"] {
+        for bad in [
+            "",
+            "events: Ir\n",
+            "summary: 3\n",
+            "events: Dr Ir\nsummary: 1 2\n",
+            "events: Ir\nsummary: x\n",
+        ] {
             assert_eq!(parse_total(bad), None, "{bad:?}");
         }
     }
@@ -123,6 +130,9 @@ mod tests {
         write("counts.2", "events: Ir\nsummary: 12\n");
         assert_eq!(counts.total().unwrap(), 42);
         write("counts.3", "events: Ir\n");
-        assert!(counts.total().is_err(), "a process that was killed while counting");
+        assert!(
+            counts.total().is_err(),
+            "a process that was killed while counting"
+        );
     }
 }

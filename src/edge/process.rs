@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::interrupt::{Interrupts, Urgency};
@@ -95,7 +96,9 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
     std::fs::remove_file(job.log).ok();
     let log =
         File::create_new(job.log).context(|| format!("cannot write {}", job.log.display()))?;
-    let started = Instant::now();
+    // Set anew just before the fork: what duct does before is not the child's time.
+    let start = Arc::new(Mutex::new(Instant::now()));
+    let forking = Arc::clone(&start);
     let handle = duct::cmd(program, arguments)
         .dir(job.dir)
         .full_env(job.env)
@@ -104,8 +107,11 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .stderr_to_stdout()
         .stdout_file(log)
         .unchecked()
-        .before_spawn(|command| {
+        .before_spawn(move |command| {
             process_sys::isolate(command);
+            if let Ok(mut start) = forking.lock() {
+                *start = Instant::now();
+            }
             Ok(())
         })
         .start()
@@ -121,6 +127,7 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .first()
         .expect("a started command has a process");
 
+    let started = *start.lock().unwrap_or_else(PoisonError::into_inner);
     let supervised = supervise(pid, started, job.deadline, interrupts);
     process_sys::signal_group(pid, libc::SIGKILL);
     let Some((killed, wall)) = supervised else {
@@ -174,8 +181,14 @@ fn supervise(
     let look_now = exit_sender.clone();
     // Each message is only a reason to look again.
     std::thread::spawn(move || {
+        let waited = process_sys::own_run_delay();
         process_sys::await_exit(pid);
-        exit_sender.send(Message::Exited(Instant::now())).ok();
+        // On a busy machine the child has ended some time before this thread gets a processor to see
+        // it: that is not the child's time.
+        let late = process_sys::own_run_delay().saturating_sub(waited);
+        let noticed = Instant::now();
+        let ended = noticed.checked_sub(late).unwrap_or(noticed);
+        exit_sender.send(Message::Exited(ended.max(started))).ok();
     });
     let (signal_sender, signals) = mpsc::channel();
     interrupts.wake(Some(signal_sender));

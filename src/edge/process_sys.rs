@@ -193,12 +193,23 @@ fn count(value: libc::c_long) -> u64 {
 /// Times of a process's first thread; of a zombie too. `None` where the kernel does not keep them:
 /// other systems, and Linux without CONFIG_SCHED_INFO, which prints zeros.
 pub fn main_thread(pid: u32) -> Option<MainThread> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
+    schedstat(&format!("/proc/{pid}/schedstat")).filter(|thread| !thread.on_cpu.is_zero())
+}
+
+/// Time that the calling thread has been ready to run and waiting for a processor; 0 where the kernel
+/// does not tell.
+pub fn own_run_delay() -> Duration {
+    schedstat("/proc/thread-self/schedstat").map_or(Duration::ZERO, |own| own.run_delay)
+}
+
+/// The first two fields of a thread's schedstat, in nanoseconds.
+fn schedstat(path: &str) -> Option<MainThread> {
+    let text = std::fs::read_to_string(path).ok()?;
     let mut nanoseconds = text
         .split_whitespace()
         .map(|field| field.parse().ok().map(Duration::from_nanos));
     let (on_cpu, run_delay) = (nanoseconds.next()??, nanoseconds.next()??);
-    (!on_cpu.is_zero()).then_some(MainThread { on_cpu, run_delay })
+    Some(MainThread { on_cpu, run_delay })
 }
 
 fn duration(time: libc::timeval) -> Duration {

@@ -283,14 +283,17 @@ impl Config {
             return fail("artifacts", "needs a `build`, which makes them".to_owned());
         }
         if let Some(name) = &self.hold_out_env
-            && let Err(problem) = super::config_parts::check_hold_out_name(name)
+            && let Err(problem) = super::config_names::check_hold_out_name(name)
         {
             return fail("hold_out_env", problem);
         }
         if let Some(delta) = self.metric.min_delta
             && !(delta.is_finite() && delta >= 0.0)
         {
-            return fail("metric.min_delta", format!("is {delta}; it must be at least 0"));
+            return fail(
+                "metric.min_delta",
+                format!("is {delta}; it must be at least 0"),
+            );
         }
         self.check_names(origin)?;
         self.timeouts
@@ -347,7 +350,7 @@ impl Config {
                 .map(|(index, guard)| (format!("guards[{index}].name"), guard.name.as_str())),
         );
         for (field, name) in metrics {
-            if let Err(problem) = super::config_parts::check_metric_name(name) {
+            if let Err(problem) = super::config_names::check_metric_name(name) {
                 return fail(field, problem);
             }
             if !seen.insert(name) {

@@ -129,7 +129,8 @@ impl Digests {
 /// Compares both sides of a pair; a digest that one side lacks is a difference. `None` when neither
 /// has any.
 pub fn compare(parent: &DigestValues, candidate: &DigestValues) -> Option<DigestCheck> {
-    let names: std::collections::BTreeSet<&String> = parent.keys().chain(candidate.keys()).collect();
+    let names: std::collections::BTreeSet<&String> =
+        parent.keys().chain(candidate.keys()).collect();
     let differ: BTreeMap<String, [Option<String>; 2]> = names
         .iter()
         .map(|name| (*name, [parent.get(*name), candidate.get(*name)]))
@@ -213,10 +214,7 @@ mod tests {
     #[test]
     fn two_values_of_one_name_in_one_run_are_an_error() {
         let problem = read(&["DIGEST a=1", "DIGEST a=2"]).expect_err("unstable");
-        assert_eq!(
-            problem.to_string(),
-            "DIGEST a is 1 and then 2 in one run"
-        );
+        assert_eq!(problem.to_string(), "DIGEST a is 1 and then 2 in one run");
     }
 
     #[test]
@@ -226,12 +224,17 @@ mod tests {
         let check = compare(&parent, &candidate).expect("there are digests");
         assert_eq!(check.compared, 4);
         assert_eq!(
-            check.difference(["parent", "candidate"]).expect("they differ"),
+            check
+                .difference(["parent", "candidate"])
+                .expect("they differ"),
             "DIGEST b: parent 2, candidate x; DIGEST c: parent 3, candidate not printed; \
              DIGEST d: parent not printed, candidate 4"
         );
         let same = compare(&parent, &parent).expect("there are digests");
-        assert_eq!((same.compared, same.difference(["parent", "candidate"])), (3, None));
+        assert_eq!(
+            (same.compared, same.difference(["parent", "candidate"])),
+            (3, None)
+        );
         assert_eq!(compare(&values(&[]), &values(&[])), None);
     }
 }

@@ -5,6 +5,7 @@ pub mod coins;
 pub mod confidence;
 pub mod config;
 mod config_explain;
+mod config_names;
 pub mod config_parts;
 pub mod decision;
 pub mod digest;

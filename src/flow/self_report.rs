@@ -53,7 +53,11 @@ struct Clock {
 pub fn is_self_reported_time(config: &Config) -> bool {
     let metric = &config.metric;
     let unit = match metric.unit.as_str() {
-        "" => metric.name.rsplit('_').next().filter(|end| *end != metric.name),
+        "" => metric
+            .name
+            .rsplit('_')
+            .next()
+            .filter(|end| *end != metric.name),
         unit => Some(unit),
     };
     !metric.name.starts_with(DRIVER_PREFIX) && unit.is_some_and(|unit| TIME_UNITS.contains(&unit))

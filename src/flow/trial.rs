@@ -385,10 +385,7 @@ impl Trial {
             ln_e: (self.screen.n() > 0).then(|| self.screen.ln_e()),
             scale: self.setup.scale,
             guards: self.guards.results(),
-            self_report: self
-                .self_report
-                .disagreement()
-                .filter(|_| self.claims_gain),
+            self_report: self.self_report.disagreement().filter(|_| self.claims_gain),
             pairs: self.pairs,
         }
     }

@@ -292,7 +292,9 @@ mod tests {
     fn the_smallest_gain_is_in_the_metrics_unit_and_never_below_the_jitter() {
         let with = |rule: ExactRule, delta| rule.with_min_delta(delta, 1e6).unwrap();
         let min_delta = |rule| match rule {
-            ExactRule::Identical { min_delta } | ExactRule::Jittering { min_delta, .. } => min_delta,
+            ExactRule::Identical { min_delta } | ExactRule::Jittering { min_delta, .. } => {
+                min_delta
+            }
         };
         assert_eq!(min_delta(with(BYTES, 0.25)), 0.25);
         assert_eq!(min_delta(with(INSTRUCTIONS, 5e3)), 5e-3);

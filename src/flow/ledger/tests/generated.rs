@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::flow::record::{
-    DigestCheck, Durations, FORMAT_VERSION, Gain, GateOutcome, GateResult, GuardOutcome, GuardResult, Origin,
-    Pair, Phase, Reason, RunLine, RunTag, SelfReport, Status,
+    DigestCheck, Durations, FORMAT_VERSION, Gain, GateOutcome, GateResult, GuardOutcome,
+    GuardResult, Origin, Pair, Phase, Reason, RunLine, RunTag, SelfReport, Status,
 };
 
 fn finite() -> impl Strategy<Value = f64> {
