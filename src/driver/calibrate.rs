@@ -16,12 +16,13 @@ use crate::flow::coins::Coins;
 use crate::flow::config_parts::MetricSpec;
 use crate::flow::decision::exact::ExactRule;
 use crate::flow::decision::{
-    AaPair, Calibration, EndToEnd, Estimate, PairPolicy, Params, end_to_end_swapped,
-    repeats_needed, run_deadline_s,
+    Calibration, EndToEnd, Estimate, PairPolicy, Params, end_to_end_swapped, repeats_needed,
+    run_deadline_s,
 };
 use crate::flow::driver_metrics::DRIVER_INSTRUCTIONS;
 use crate::flow::measure::Judged;
 use crate::flow::metric::median;
+use crate::flow::noise;
 use crate::flow::record::{
     CalibrationLine, CalibrationTag, ClaimLine, ClaimTag, Environment, FORMAT_VERSION, Gain, Pair,
     Phase,
@@ -243,27 +244,10 @@ fn analyse_primary(
     Ok(figures)
 }
 
-/// A metric's figures.
-///
-/// # Errors
-/// A value cannot be judged.
-pub fn analyse(metric: &Judged, pairs: &[Pair], params: &Params) -> Result<Calibration> {
-    let problem = || format!("cannot calibrate {}", metric.name);
-    let pairs = pairs
-        .iter()
-        .filter(|pair| pair.phase == Phase::Calibrate)
-        .map(|pair| {
-            let (slot0, slot1) = metric.values(pair)?;
-            Ok(AaPair {
-                slot0: metric.positive(slot0),
-                slot1: metric.positive(slot1),
-                slot0_first: !pair.candidate_first,
-            })
-        })
-        .collect::<std::result::Result<Vec<_>, crate::flow::decision::DecisionError>>()
-        .map_err(|error| Error::environment(problem()).because(error))?;
-    let mut figures = Calibration::from_pairs(&pairs, params)
-        .map_err(|error| Error::environment(problem()).because(error))?;
+fn analyse(metric: &Judged, pairs: &[Pair], params: &Params) -> Result<Calibration> {
+    let mut figures = noise::figures(metric, pairs, params).map_err(|error| {
+        Error::environment(format!("cannot calibrate {}", metric.name)).because(error)
+    })?;
     if metric.name == DRIVER_INSTRUCTIONS {
         // That they were all equal was luck: layout and hash seeds move them by some 1e-8.
         figures.exact = figures.exact.map(ExactRule::jittering);
@@ -320,11 +304,7 @@ pub fn claim(
 
 /// Wall time beside the metric, unless it is the metric.
 pub fn wall_gain(primary: &Judged, pairs: &[Pair]) -> Option<Gain> {
-    let wall = Judged {
-        name: crate::flow::config_parts::DRIVER_WALL.to_owned(),
-        direction: crate::flow::decision::Direction::Lower,
-        allow_zero: false,
-    };
+    let wall = Judged::time(crate::flow::config_parts::DRIVER_WALL);
     if primary.name == wall.name {
         return None;
     }

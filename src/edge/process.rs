@@ -155,8 +155,11 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
 }
 
 fn usage(wall: Duration, used: Reaped, main_thread: Option<MainThread>) -> Usage {
+    // It cannot have ended before its first thread ran and waited as long as the kernel says: a bound
+    // for what `supervise` took off as its own delay.
+    let lived = main_thread.map_or(Duration::ZERO, |main| main.on_cpu + main.run_delay);
     Usage {
-        wall,
+        wall: wall.max(lived),
         user: used.user,
         sys: used.sys,
         peak_rss_kib: used.peak_rss_kib,

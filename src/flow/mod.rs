@@ -16,6 +16,7 @@ pub mod foreign;
 pub mod ledger;
 pub mod measure;
 pub mod metric;
+pub mod noise;
 pub mod proposal;
 pub mod record;
 pub mod record_parts;

@@ -74,8 +74,8 @@ pub fn setup(
     if config.self_report == SelfReportRule::Off || !is_self_reported_time(config) {
         return None;
     }
-    let mut clocks = vec![(clock(DRIVER_WALL), wall_scale)];
-    let adjusted = clock(DRIVER_WALL_ADJ);
+    let mut clocks = vec![(Judged::time(DRIVER_WALL), wall_scale)];
+    let adjusted = Judged::time(DRIVER_WALL_ADJ);
     let gains: Result<Vec<f64>, DecisionError> = calibration_pairs
         .iter()
         .filter(|pair| pair.phase == Phase::Calibrate)
@@ -90,14 +90,6 @@ pub fn setup(
         blocks: config.self_report == SelfReportRule::Block,
         clocks,
     })
-}
-
-fn clock(name: &str) -> Judged {
-    Judged {
-        name: name.to_owned(),
-        direction: Direction::Lower,
-        allow_zero: false,
-    }
 }
 
 impl SelfReportWatch {

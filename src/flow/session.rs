@@ -340,12 +340,7 @@ pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
     let is_named =
         primary.name == DRIVER_WALL || guards.iter().any(|(guard, _)| guard.name == DRIVER_WALL);
     if !is_named {
-        let wall = Judged {
-            name: DRIVER_WALL.to_owned(),
-            direction: super::decision::Direction::Lower,
-            allow_zero: false,
-        };
-        guards.push((wall, None));
+        guards.push((Judged::time(DRIVER_WALL), None));
     }
     (primary, guards)
 }

@@ -5,6 +5,7 @@ pub mod closing;
 pub mod doctor;
 pub mod format;
 pub mod log;
+pub mod measured;
 pub mod reason;
 pub mod row;
 pub mod show;

@@ -6,6 +6,7 @@ mod bad_input;
 mod config_schema;
 mod interrupts;
 mod keeps_and_drops;
+mod measured;
 mod processes;
 mod recomputed;
 mod tidy;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::flow::config::Config;
-use crate::flow::decision::Direction;
+use crate::flow::decision::{Calibration, Direction};
 use crate::flow::record::{
-    ClaimLine, ClaimTag, ConfigLine, ConfigTag, Durations, Environment, FORMAT_VERSION, Gain,
-    GateOutcome, GateResult, GuardOutcome, GuardResult, Line, Origin, Pair, Phase, Reason, RunLine,
-    RunTag,
+    CalibrationLine, CalibrationTag, ClaimLine, ClaimTag, ConfigLine, ConfigTag, Durations,
+    Environment, FORMAT_VERSION, Gain, GateOutcome, GateResult, GuardOutcome, GuardResult, Line,
+    Origin, Pair, Phase, Reason, RunLine, RunTag,
 };
 
 /// The session of every sample.
@@ -158,6 +158,25 @@ pub(crate) fn ended(run: u64, reason: Reason, detail: &str) -> RunLine {
         line.ln_e = None;
     }
     line
+}
+
+/// A calibration of this primary metric.
+pub(crate) fn calibration(primary: Calibration, pairs: Vec<Pair>) -> CalibrationLine {
+    CalibrationLine {
+        kind: CalibrationTag::Calibration,
+        format: FORMAT_VERSION,
+        session: SESSION.to_owned(),
+        timestamp: 1_795_239_400_000,
+        commit: id("57a27"),
+        seed: 3,
+        repeats: 1,
+        run_wall_ms: 250.0,
+        primary,
+        guards: BTreeMap::new(),
+        load: 0.5,
+        environment: config_line().environment,
+        pairs,
+    }
 }
 
 /// The end-to-end claim of `kept` commits.
