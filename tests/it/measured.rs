@@ -370,9 +370,9 @@ fn it_is_refused_at_calibration_where_children_do_the_work() {
 
 #[test]
 fn what_a_process_uses_is_at_least_what_it_was_made_to_use() {
-    // 64 MiB, every page of which is written, and a second of it asleep never counts as work.
+    // A string of 64 MiB, every page of which is written, and two naps.
     let script = "#!/usr/bin/env bash\nsleep 0.05\nsleep 0.05\n\
-        awk 'BEGIN { s = sprintf(\"%67108864s\", \"\"); print \"METRIC cost=\" length(s) }'\n";
+        awk 'BEGIN { s = \"x\"; while (length(s) < 67108864) s = s s; print \"METRIC cost=\" length(s) }'\n";
     let project = Project::new(script);
     let ran = project.run(&["noise", "--pairs", "6", "--json"]).expect(0);
     let line: Value = serde_json::from_str(&ran.stdout).expect("JSON");
