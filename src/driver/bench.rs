@@ -30,7 +30,7 @@ pub struct Bench {
     pub interrupts: Interrupts,
     /// The session's start, for the gate.
     pub start: Oid,
-    /// Metrics every run must print: the primary first.
+    /// Metrics every run must give.
     pub metrics: Vec<Judged>,
     /// Executions of the script in one run.
     pub repeats: u32,
@@ -79,7 +79,10 @@ impl Bench {
         let slots = Slots::open(repo)?;
         let logs = slots.scratch()?;
         let (primary, guards) = judged(&pinned.config);
-        let metrics: Vec<Judged> = std::iter::once(primary)
+        // A composite is not printed but computed; its parts are guards.
+        let printed = (!pinned.config.metric.is_composite()).then_some(primary);
+        let metrics: Vec<Judged> = printed
+            .into_iter()
             .chain(guards.into_iter().map(|(metric, _)| metric))
             .collect();
         if counts_instructions(&metrics) {

@@ -71,12 +71,36 @@ impl Bench {
             }
             metrics.insert(DRIVER_INSTRUCTIONS.to_owned(), counts.total()? as f64);
         }
+        let spec = &self.pinned.config.metric;
+        if spec.is_composite() {
+            let Some(value) = spec.composite(&metrics) else {
+                let detail = format!("the parts of {} have no mean", spec.name);
+                return Ok(Run::Failed(Reason::BadMetric, detail));
+            };
+            metrics.insert(spec.name.clone(), value);
+        }
         Ok(match unequal_digests(&executions) {
             Some(problem) => Run::Failed(Reason::BadMetric, problem),
             None => Run::Measured(Output {
                 metrics,
                 digests: executions.swap_remove(0).digests,
             }),
+        })
+    }
+
+    /// Runs what is in the slot once: `None` when it gives every metric, else what went wrong.
+    ///
+    /// # Errors
+    /// The script cannot be started, or the user wants to stop.
+    pub fn try_run(&mut self, slot: SlotName) -> Result<Option<String>> {
+        let _machine = self.machine_lock()?;
+        let plan = RunPlan {
+            full_deadline: true,
+            hold_out: None,
+        };
+        Ok(match self.execute(slot, plan, None)? {
+            Run::Measured(_) => None,
+            Run::Failed(reason, detail) => Some(format!("{}: {detail}", reason.describe())),
         })
     }
 

@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
+pub use super::config_metric::MetricPart;
 use super::decision::Direction;
 pub use super::driver_metrics::{DRIVER_PREFIX, DRIVER_WALL};
 
@@ -24,6 +25,9 @@ pub struct MetricSpec {
     /// Smallest gain kept of an exact metric, in its unit; 1 when absent. Not used of noisy ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_delta: Option<f64>,
+    /// When not empty, the metric is the weighted geometric mean of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<MetricPart>,
 }
 
 /// The object form, for serde and the schema; [`MetricSpec`] also accepts a bare name.
@@ -45,6 +49,10 @@ struct MetricObject {
     /// Smallest gain kept of an exact metric, in its unit; 1 when absent. Not used of noisy ones.
     #[serde(default)]
     min_delta: Option<f64>,
+    /// Makes `name` a composite: the weighted geometric mean of these metrics, each of which is a
+    /// guard as well. Two or more.
+    #[serde(default)]
+    parts: Vec<MetricPart>,
 }
 
 impl JsonSchema for MetricSpec {
@@ -80,6 +88,7 @@ impl<'de> Deserialize<'de> for MetricSpec {
                     direction: Direction::default(),
                     allow_zero: false,
                     min_delta: None,
+                    parts: Vec::new(),
                 })
             }
 
@@ -91,6 +100,7 @@ impl<'de> Deserialize<'de> for MetricSpec {
                     direction: object.direction,
                     allow_zero: object.allow_zero,
                     min_delta: object.min_delta,
+                    parts: object.parts,
                 })
             }
         }

@@ -1,10 +1,12 @@
 //! The pure core, in the order in which the data flows. No I/O, no clock, and no randomness that
 //! is not passed in.
 
+pub mod ablation;
 pub mod coins;
 pub mod confidence;
 pub mod config;
 mod config_explain;
+pub mod config_metric;
 mod config_names;
 pub mod config_parts;
 pub mod decision;
@@ -12,8 +14,10 @@ pub mod digest;
 pub mod driver_metrics;
 pub mod entry;
 pub mod environment;
+pub mod explain;
 pub mod foreign;
 pub mod ledger;
+pub mod limits;
 pub mod measure;
 pub mod metric;
 pub mod noise;

@@ -23,7 +23,7 @@ use super::measure::{Judged, percent_better};
 use super::record::{DigestCheck, Gain, Pair, Phase, Reason};
 use super::self_report::{SelfReportSetup, SelfReportWatch};
 use super::trial_guards::{GuardPanel, GuardSetup};
-pub use super::trial_result::{Replayed, TrialResult, replay};
+pub use super::trial_result::{Replayed, TrialResult, replay, retrace};
 
 /// What a trial judges by.
 #[derive(Debug, Clone)]

@@ -54,6 +54,8 @@ pub enum Reason {
     NotExact,
     /// Better by the script's own clock while the driver's says that the process takes longer.
     SelfReport,
+    /// A placebo came through: it would have been a false keep, and is not kept.
+    PlaceboPassed,
     /// The build command failed.
     BuildFailed,
     /// The benchmark exited with an error, twice.
@@ -88,7 +90,8 @@ impl Reason {
             | Self::GuardFailed
             | Self::GuardUndecided
             | Self::NotExact
-            | Self::SelfReport => Status::Discard,
+            | Self::SelfReport
+            | Self::PlaceboPassed => Status::Discard,
             Self::BuildFailed
             | Self::RunFailed
             | Self::Timeout
@@ -97,6 +100,34 @@ impl Reason {
             Self::Drift | Self::DigestDiffers | Self::GateFailed | Self::GateFlaky => {
                 Status::ChecksFailed
             }
+        }
+    }
+
+    /// Whether something other than the numbers ended it: a build, a failed run, a refusal before
+    /// the first pair.
+    pub fn ends_from_outside(self) -> bool {
+        match self {
+            Self::NoChange
+            | Self::Repeat
+            | Self::NotApplicable
+            | Self::BuildFailed
+            | Self::RunFailed
+            | Self::Timeout
+            | Self::BadMetric
+            | Self::ProposeFailed
+            | Self::Drift => true,
+            Self::Improved
+            | Self::NoGain
+            | Self::Inconclusive
+            | Self::NotConfirmed
+            | Self::GuardFailed
+            | Self::GuardUndecided
+            | Self::NotExact
+            | Self::SelfReport
+            | Self::PlaceboPassed
+            | Self::DigestDiffers
+            | Self::GateFailed
+            | Self::GateFlaky => false,
         }
     }
 
@@ -114,6 +145,7 @@ impl Reason {
             Self::GuardUndecided => "guard undecided",
             Self::NotExact => "metric is not exact",
             Self::SelfReport => "self-report disagrees",
+            Self::PlaceboPassed => "placebo passed",
             Self::BuildFailed => "build failed",
             Self::RunFailed => "benchmark failed",
             Self::Timeout => "timed out",

@@ -299,6 +299,7 @@ fn sentence(reason: Reason) -> &'static str {
         Reason::SelfReport => {
             "the benchmark's own time got shorter while the whole process took longer"
         }
+        Reason::PlaceboPassed => "it changed nothing",
         Reason::BuildFailed => "it does not build",
         Reason::RunFailed => "the benchmark fails with it",
         Reason::Timeout => "the benchmark takes too long with it",

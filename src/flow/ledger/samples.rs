@@ -210,7 +210,7 @@ pub(crate) fn run(line: RunLine) -> String {
 }
 
 /// Every reason.
-pub(crate) const REASONS: [Reason; 20] = [
+pub(crate) const REASONS: [Reason; 21] = [
     Reason::Improved,
     Reason::NoChange,
     Reason::Repeat,
@@ -222,6 +222,7 @@ pub(crate) const REASONS: [Reason; 20] = [
     Reason::GuardUndecided,
     Reason::NotExact,
     Reason::SelfReport,
+    Reason::PlaceboPassed,
     Reason::BuildFailed,
     Reason::RunFailed,
     Reason::Timeout,
