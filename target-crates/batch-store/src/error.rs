@@ -28,6 +28,15 @@ pub enum Error {
         /// The database's reason.
         source: Arc<rusqlite::Error>,
     },
+    /// The log-structured merge tree refused an operation.
+    #[cfg(feature = "lsm")]
+    #[error("failed to {action}")]
+    Lsm {
+        /// What was being done, as a verb phrase.
+        action: &'static str,
+        /// The tree's reason.
+        source: Arc<fjall::Error>,
+    },
     /// A record cannot be written in its table's format. Costs that record only.
     #[error("failed to encode {record}: {reason}")]
     Encode {
@@ -105,6 +114,14 @@ impl Error {
         move |source| Self::Io {
             action,
             path,
+            source: Arc::new(source),
+        }
+    }
+
+    #[cfg(feature = "lsm")]
+    pub(crate) fn lsm(action: &'static str) -> impl FnOnce(fjall::Error) -> Self {
+        move |source| Self::Lsm {
+            action,
             source: Arc::new(source),
         }
     }

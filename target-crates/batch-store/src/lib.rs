@@ -56,6 +56,8 @@ pub use batch::{Op, WriteBatch};
 pub use bulk::{BulkLoad, SortedRun};
 pub use durability::{Ack, Durability, Frontier, Seq};
 pub use engine::fault::{FaultEngine, Faults};
+#[cfg(feature = "lsm")]
+pub use engine::lsm::LsmEngine;
 pub use engine::memory::MemoryEngine;
 pub use engine::sqlite::SqliteEngine;
 pub use engine::{Engine, Range};

@@ -1,6 +1,8 @@
 //! [`Engine`]: what applies a [`WriteBatch`] whole or not at all.
 
 pub mod fault;
+#[cfg(feature = "lsm")]
+pub mod lsm;
 pub mod memory;
 pub mod sqlite;
 

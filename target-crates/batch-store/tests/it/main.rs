@@ -7,6 +7,8 @@ mod engine;
 mod events;
 mod grants;
 mod keys;
+#[cfg(feature = "lsm")]
+mod lsm;
 mod packages;
 mod support;
 mod writer;
