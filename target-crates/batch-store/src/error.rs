@@ -89,6 +89,19 @@ pub enum Error {
         /// The first check that it failed.
         reason: String,
     },
+    /// A whole file of a version that this program does not read. It is left as it is.
+    #[error(
+        "refused {}: it has version {found} and this program reads {known}; open it with the program that wrote it",
+        path.display()
+    )]
+    UnknownVersion {
+        /// The file.
+        path: PathBuf,
+        /// The file's version.
+        found: u32,
+        /// The newest version that is read.
+        known: u32,
+    },
     /// The queue is full and the policy is to refuse.
     #[error("failed to enqueue: the queue holds {limit} requests already")]
     QueueFull {

@@ -59,6 +59,7 @@ pub use engine::fault::{FaultEngine, Faults};
 #[cfg(feature = "lsm")]
 pub use engine::lsm::LsmEngine;
 pub use engine::memory::MemoryEngine;
+pub use engine::snapshot::{Quarantine, SnapshotCounts, SnapshotEngine};
 pub use engine::sqlite::SqliteEngine;
 pub use engine::{Engine, Range};
 pub use error::{Error, Result};

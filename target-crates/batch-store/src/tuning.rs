@@ -36,3 +36,10 @@ pub const EVENT_QUEUE_ITEMS: usize = 1024;
 
 /// Operations after which the event log's writer commits, at the latest.
 pub const EVENT_BATCH_OPS: usize = 100;
+
+/// Bytes of a snapshot's deltas, in percent of the whole snapshot's, at which the
+/// next commit writes a whole one instead.
+pub const SNAPSHOT_DELTA_PERCENT: u64 = 200;
+
+/// Deltas of a snapshot at which the next commit writes a whole one instead.
+pub const SNAPSHOT_MAX_DELTAS: u64 = 64;
