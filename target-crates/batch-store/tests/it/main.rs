@@ -5,10 +5,13 @@ mod archive;
 mod durability;
 mod engine;
 mod events;
+mod faulty_disk;
 mod grants;
 mod keys;
 #[cfg(feature = "lsm")]
 mod lsm;
 mod packages;
+mod snapshot;
+mod snapshot_faults;
 mod support;
 mod writer;

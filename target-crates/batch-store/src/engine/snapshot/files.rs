@@ -25,6 +25,17 @@ pub struct Quarantine {
     pub damage: Error,
 }
 
+/// Keeps other engines out of the store. Unlocked by name when dropped: a process
+/// forked meanwhile has the file open, too, until it runs its program.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file unlocks as well, once nobody else has it.
+        let _ = self.0.unlock();
+    }
+}
+
 impl Files {
     pub(super) fn new(path: &Path, disk: SharedDisk) -> Self {
         Self {
@@ -58,13 +69,12 @@ impl Files {
         }
     }
 
-    /// Keeps other processes, and other engines of this one, out of the store for
-    /// as long as the file is open.
-    pub(super) fn lock(&self) -> Result<File> {
+    /// Locks the store against other processes and other engines of this one.
+    pub(super) fn lock(&self) -> Result<Lock> {
         let path = self.with_suffix(".lock");
         let file = File::create(&path).map_err(Error::io("create", &path))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
             Err(TryLockError::WouldBlock) => Err(Error::State {
                 action: "open the snapshot",

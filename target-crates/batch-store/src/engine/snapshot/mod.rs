@@ -11,13 +11,12 @@ mod files;
 mod format;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use files::Files;
 pub use files::Quarantine;
+use files::{Files, Lock};
 use format::{Change, Id};
 
 use super::{Engine, Range, Row};
@@ -51,7 +50,7 @@ pub struct SnapshotCounts {
 pub struct SnapshotEngine {
     files: Files,
     /// Held while open.
-    lock: Option<File>,
+    lock: Option<Lock>,
     rows: Map,
     /// The newest file in place; generation 0 is none.
     newest: Id,
@@ -134,7 +133,7 @@ impl SnapshotEngine {
     pub fn open_on(path: &Path, disk: SharedDisk) -> Result<Self> {
         let files = Files::new(path, disk);
         let lock = files.lock()?;
-        Self::load(files, lock)
+        Ok(Self::load(files)?.locked(lock))
     }
 
     /// Opens the store; a damaged one is moved into a directory
@@ -158,21 +157,25 @@ impl SnapshotEngine {
     ) -> Result<(Self, Option<Quarantine>)> {
         let files = Files::new(path, disk);
         let lock = files.lock()?;
-        let again = lock.try_clone().map_err(Error::io("lock", path))?;
-        match Self::load(files.clone(), lock) {
+        match Self::load(files.clone()) {
             Err(damage @ Error::Corrupt { .. }) => {
                 let dir = files.set_aside()?;
-                let engine = Self::load(files, again)?;
+                let engine = Self::load(files)?.locked(lock);
                 Ok((engine, Some(Quarantine { dir, damage })))
             }
-            loaded => Ok((loaded?, None)),
+            loaded => Ok((loaded?.locked(lock), None)),
         }
     }
 
-    fn load(files: Files, lock: File) -> Result<Self> {
+    fn locked(mut self, lock: Lock) -> Self {
+        self.lock = Some(lock);
+        self
+    }
+
+    fn load(files: Files) -> Result<Self> {
         let mut engine = Self {
             files,
-            lock: Some(lock),
+            lock: None,
             rows: Map::new(),
             newest: Id::default(),
             whole_bytes: 0,
