@@ -2,6 +2,7 @@
 
 pub mod fault;
 pub mod memory;
+pub mod segment;
 pub mod sqlite;
 
 use std::path::Path;
