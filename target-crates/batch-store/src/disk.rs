@@ -1,6 +1,8 @@
 //! The few file operations that durability rests on, behind one trait, so that
 //! a test can see their order, fail any of them and cut the power between two.
 
+pub mod sim;
+
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;

@@ -4,6 +4,7 @@ pub mod fault;
 #[cfg(feature = "lsm")]
 pub mod lsm;
 pub mod memory;
+pub mod segment;
 pub mod snapshot;
 pub mod sqlite;
 
