@@ -11,7 +11,7 @@ use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, StoredGra
 use batch_store::keys::KeyBuilder;
 use batch_store::{
     Cursor, Durability, Engine, Error, Family, MemoryEngine, Range, Record, SegmentEngine,
-    SqliteEngine, Table, WriteBatch,
+    SnapshotEngine, SqliteEngine, Table, WriteBatch,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -69,6 +69,12 @@ conformance! {
         let disk = super::Arc::new(super::RealDisk);
         Box::new(super::SegmentEngine::open_with(&dir.join("store"), super::tiny(), disk).unwrap())
     };
+    snapshot: true, |dir| Box::new(super::SnapshotEngine::open(&dir.join("store.snap")).unwrap());
+}
+
+#[cfg(feature = "lsm")]
+conformance! {
+    lsm: true, |dir| Box::new(batch_store::LsmEngine::open(&dir.join("store")).unwrap());
 }
 
 /// Sizes at which a few rows make blocks, segments and merges.

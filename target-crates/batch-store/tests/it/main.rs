@@ -6,7 +6,6 @@ mod conformance;
 mod durability;
 mod engine;
 mod events;
-mod faulty_disk;
 mod grants;
 mod keys;
 #[cfg(feature = "lsm")]

@@ -5,55 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use batch_store::{
-    Durability, Engine, Error, Family, Layout, MemoryEngine, Record, Result, SnapshotEngine, Table,
-    WriteBatch,
+    Durability, Engine, Error, MemoryEngine, Result, SnapshotEngine, Table, WriteBatch,
 };
 use proptest::prelude::*;
 
-use crate::support::{cases, rows};
-
-pub const PAIRS: Family = Family::new("pairs", Layout::Clustered);
-
-pub struct Pair {
-    key: Vec<u8>,
-    value: Vec<u8>,
-}
-
-impl Record for Pair {
-    const PRIMARY: Family = PAIRS;
-    const INDEXES: &'static [Family] = &[];
-
-    fn key(&self) -> Vec<u8> {
-        self.key.clone()
-    }
-
-    fn index_keys(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    fn encode(&self) -> Result<Vec<u8>> {
-        Ok(self.value.clone())
-    }
-
-    fn decode(key: &[u8], value: &[u8]) -> Result<Self> {
-        let (key, value) = (key.to_vec(), value.to_vec());
-        Ok(Self { key, value })
-    }
-
-    fn primary_of(_index: usize, index_key: &[u8]) -> Result<Vec<u8>> {
-        Ok(index_key.to_vec())
-    }
-}
+use crate::support::{RAW, Raw, cases, rows};
 
 pub type Changes = Vec<(u8, Option<Vec<u8>>)>;
 
 pub fn commit(engine: &mut dyn Engine, changes: &Changes) -> Result<()> {
-    let table = Table::<Pair>::new();
+    let table = Table::<Raw>::new();
     let mut batch = WriteBatch::new();
     for (key, value) in changes {
         let key = vec![*key];
         match value.clone() {
-            Some(value) => table.stage_put(engine, &mut batch, &Pair { key, value })?,
+            Some(value) => table.stage_put(engine, &mut batch, &Raw { key, value })?,
             None => drop(table.stage_delete(engine, &mut batch, &key)?),
         }
     }
@@ -77,10 +43,10 @@ pub fn batches() -> Vec<Changes> {
 /// The rows after each number of batches.
 pub fn states(batches: &[Changes]) -> Vec<Vec<(Vec<u8>, Vec<u8>)>> {
     let mut model = MemoryEngine::new();
-    let mut states = vec![rows(&model, PAIRS)];
+    let mut states = vec![rows(&model, RAW)];
     for changes in batches {
         commit(&mut model, changes).unwrap();
-        states.push(rows(&model, PAIRS));
+        states.push(rows(&model, RAW));
     }
     states
 }
@@ -130,8 +96,8 @@ proptest! {
                 drop(engine);
                 engine = SnapshotEngine::open(&path).unwrap();
             }
-            prop_assert_eq!(rows(&engine, PAIRS), rows(&model, PAIRS));
-            prop_assert_eq!(engine.count(PAIRS).unwrap(), model.count(PAIRS).unwrap());
+            prop_assert_eq!(rows(&engine, RAW), rows(&model, RAW));
+            prop_assert_eq!(engine.count(RAW).unwrap(), model.count(RAW).unwrap());
         }
     }
 }
@@ -168,7 +134,7 @@ fn a_burst_of_2048_rows_over_12000_writes_at_most_two_bytes_a_byte() {
             let key = [[7; 24].as_slice(), &key.to_be_bytes()].concat();
             let value = vec![1; 770 - 32];
             Table::new()
-                .stage_put(engine, &mut batch, &Pair { key, value })
+                .stage_put(engine, &mut batch, &Raw { key, value })
                 .unwrap();
         }
         engine.commit(&batch, Durability::EachCommit).unwrap();
@@ -180,7 +146,7 @@ fn a_burst_of_2048_rows_over_12000_writes_at_most_two_bytes_a_byte() {
         let start = batch * 500 % 9_000;
         put(&mut engine, start..start + 2_048);
     }
-    assert_eq!(engine.count(PAIRS).unwrap(), 12_000);
+    assert_eq!(engine.count(RAW).unwrap(), 12_000);
     let written = counts.bytes.load(Ordering::Relaxed) - before;
     let logical = 24 * 2_048 * 770;
     assert!(written <= 2 * logical, "{written} for {logical}");
@@ -241,7 +207,7 @@ fn invariant_34_a_cache_may_start_empty_with_the_damaged_files_set_aside_and_nam
         let name = format!("map.snap.damaged-{number}");
         assert_eq!(quarantine.dir, dir.path().join(name));
         assert!(matches!(quarantine.damage, Error::Corrupt { .. }));
-        assert_eq!(engine.count(PAIRS).unwrap(), 0);
+        assert_eq!(engine.count(RAW).unwrap(), 0);
         let moved: Vec<_> = contents(&quarantine.dir).into_values().collect();
         assert_eq!(moved, before.into_values().collect::<Vec<_>>());
         assert!(SnapshotEngine::open_or_quarantine(&path).is_err(), "locked");
@@ -249,7 +215,7 @@ fn invariant_34_a_cache_may_start_empty_with_the_damaged_files_set_aside_and_nam
         engine.close().unwrap();
         let (mut engine, quarantine) = SnapshotEngine::open_or_quarantine(&path).unwrap();
         assert!(quarantine.is_none());
-        assert_eq!(engine.count(PAIRS).unwrap(), 2);
+        assert_eq!(engine.count(RAW).unwrap(), 2);
         engine.close().unwrap();
         std::fs::remove_file(path).unwrap();
     }
@@ -279,13 +245,13 @@ fn invariant_32_a_stale_temporary_file_and_stale_deltas_are_ignored_and_removed(
     let stale = std::fs::read(dir.path().join("map.snap.1.2")).unwrap();
     let mut engine = SnapshotEngine::open(&path).unwrap();
     commit(&mut engine, &vec![(9, Some(vec![9; 900]))]).unwrap();
-    let state = rows(&engine, PAIRS);
+    let state = rows(&engine, RAW);
     engine.close().unwrap();
     std::fs::write(dir.path().join("map.snap.1.2"), stale).unwrap();
     std::fs::write(dir.path().join("map.snap.tmp"), "half a snap").unwrap();
     std::fs::write(dir.path().join("map.snap.other"), "not ours").unwrap();
     let engine = SnapshotEngine::open(&path).unwrap();
-    assert_eq!(rows(&engine, PAIRS), state);
+    assert_eq!(rows(&engine, RAW), state);
     let names: Vec<_> = contents(dir.path()).into_keys().collect();
     assert_eq!(names, [path.clone(), dir.path().join("map.snap.other")]);
 }
@@ -302,10 +268,10 @@ fn a_closed_engine_refuses_everything_but_closing_and_an_open_one_a_second() {
     engine.close().unwrap();
     engine.close().unwrap();
     let second = SnapshotEngine::open(&path).unwrap();
-    assert!(engine.count(PAIRS).is_err() && engine.get(PAIRS, b"").is_err());
+    assert!(engine.count(RAW).is_err() && engine.get(RAW, b"").is_err());
     assert!(commit(&mut engine, &batches()[0]).is_err());
     assert!(engine.sync().is_err() && engine.checkpoint(dir.path()).is_err());
-    assert_eq!(second.count(PAIRS).unwrap(), 0);
+    assert_eq!(second.count(RAW).unwrap(), 0);
 }
 
 #[test]
@@ -320,7 +286,7 @@ fn a_checkpoint_opens_on_its_own_and_is_not_touched_by_later_commits() {
         commit(&mut engine, changes).unwrap();
         assert_eq!(engine.checkpoint(&copy).unwrap(), ["store.snap"]);
         let mut copied = SnapshotEngine::open(&copy.join("store.snap")).unwrap();
-        assert_eq!(rows(&copied, PAIRS), states[number + 1]);
+        assert_eq!(rows(&copied, RAW), states[number + 1]);
         // Deltas of the copy's own must not outlive the next checkpoint.
         commit(&mut copied, &vec![(77, Some(vec![1]))]).unwrap();
     }

@@ -61,8 +61,8 @@ impl Files {
         self.path.with_file_name(name)
     }
 
-    /// The file's place.
-    pub(super) fn place(&self, id: Id) -> PathBuf {
+    /// The file's path.
+    pub(super) fn name(&self, id: Id) -> PathBuf {
         match id.number {
             0 => self.path.clone(),
             number => self.with_suffix(&format!(".{}.{number}", id.generation)),
@@ -114,20 +114,24 @@ impl Files {
         Ok(bytes)
     }
 
-    /// Gives the file its contents and its name. It is in the directory when this
-    /// returns, and there for good after [`Files::sync_dir`].
-    pub(super) fn put(&self, id: Id, bytes: &[u8]) -> Result<()> {
+    /// Writes a file's contents under another name. On an error nothing has changed.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<()> {
         let temporary = self.with_suffix(".tmp");
         let written = self.disk.create(&temporary).and_then(|file| {
             self.disk.write_at(&temporary, &file, bytes, 0)?;
             self.disk.sync_file(&temporary, &file)
         });
-        let placed = written.and_then(|()| self.disk.rename(&temporary, &self.place(id)));
-        if placed.is_err() {
+        if written.is_err() {
             // The first error is the one to report; opening removes a leftover.
-            let _ = self.disk.remove(&temporary);
+            self.discard_temporary();
         }
-        placed
+        written
+    }
+
+    /// Gives what was written its name; there for good after [`Files::sync_dir`].
+    pub(super) fn place(&self, id: Id) -> Result<()> {
+        let temporary = self.with_suffix(".tmp");
+        self.disk.rename(&temporary, &self.name(id))
     }
 
     pub(super) fn sync_dir(&self) -> Result<()> {
@@ -139,7 +143,7 @@ impl Files {
     }
 
     pub(super) fn remove(&self, id: Id) -> Result<()> {
-        self.disk.remove(&self.place(id))
+        self.disk.remove(&self.name(id))
     }
 
     /// Removes a file that nothing needs; opening tries again if that fails.
@@ -164,7 +168,7 @@ impl Files {
             }
         };
         let mut paths = vec![self.path.clone()];
-        paths.extend(self.deltas()?.into_iter().map(|id| self.place(id)));
+        paths.extend(self.deltas()?.into_iter().map(|id| self.name(id)));
         for path in paths.iter().filter(|path| path.exists()) {
             let target = dir.join(path.file_name().unwrap_or_default());
             self.disk.rename(path, &target)?;

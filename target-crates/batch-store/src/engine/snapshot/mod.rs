@@ -201,11 +201,11 @@ impl SnapshotEngine {
             // One of a later generation, too: its whole snapshot is missing.
             if id != next {
                 return Err(Error::Corrupt {
-                    path: engine.files.place(id),
+                    path: engine.files.name(id),
                     reason: "the file before it is missing".to_owned(),
                 });
             }
-            engine.delta_bytes += engine.load_file(&engine.files.place(id), Some(id))?;
+            engine.delta_bytes += engine.load_file(&engine.files.name(id), Some(id))?;
         }
         engine.files.discard_temporary();
         stale.into_iter().for_each(|id| engine.files.discard(id));
@@ -277,12 +277,16 @@ impl SnapshotEngine {
     /// # Errors
     /// With [`Engine::commit`]'s meaning.
     fn save(&mut self, changes: &Changes<'_>) -> Result<()> {
+        let unclear = |error| Error::Indeterminate {
+            ops: changes.values().map(BTreeMap::len).sum(),
+            source: Box::new(error),
+        };
         let (id, bytes) = self.delta(changes).unwrap_or_else(|| self.whole(changes));
-        let was_dirty = std::mem::replace(&mut self.is_dirty, false);
-        if let Err(error) = self.files.put(id, &bytes) {
-            self.is_dirty = was_dirty;
-            return Err(error);
-        }
+        self.files.write(&bytes)?;
+        // A rename that fails may have happened. Until the next whole snapshot only
+        // a restart would tell.
+        self.is_dirty = true;
+        self.files.place(id).map_err(unclear)?;
         flat(changes).for_each(|change| apply(&mut self.rows, change));
         let before = std::mem::replace(&mut self.newest, id);
         let len = bytes.len() as u64;
@@ -294,13 +298,8 @@ impl SnapshotEngine {
             self.delta_bytes += len;
             self.counts.deltas.fetch_add(1, Ordering::Relaxed);
         }
-        if let Err(error) = self.files.sync_dir() {
-            self.is_dirty = true;
-            return Err(Error::Indeterminate {
-                ops: changes.values().map(BTreeMap::len).sum(),
-                source: Box::new(error),
-            });
-        }
+        self.files.sync_dir().map_err(unclear)?;
+        self.is_dirty = false;
         if id.number == 0 {
             let old = (1..=before.number).map(|number| Id { number, ..before });
             old.for_each(|id| self.files.discard(id));
@@ -371,7 +370,8 @@ impl Engine for SnapshotEngine {
             generation: 1,
             number: 0,
         };
-        copy.put(id, &format::encode(id, merged(&self.rows, &Changes::new())))?;
+        copy.write(&format::encode(id, merged(&self.rows, &Changes::new())))?;
+        copy.place(id)?;
         copy.sync_dir()?;
         Ok(vec![CHECKPOINT_NAME.to_owned()])
     }
