@@ -1,5 +1,7 @@
 //! The log-structured merge tree: what it adds to the suite that every engine passes.
 
+use std::process::Command;
+
 use batch_store::events::EVENTS;
 use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, StoredGrant};
 use batch_store::{Durability, Engine, Error, LsmEngine, Record, Table, WriteBatch};
@@ -104,6 +106,48 @@ fn a_second_engine_over_the_same_directory_is_refused() {
     let path = dir.path().join("t");
     let _first = LsmEngine::open(&path).unwrap();
     assert!(matches!(LsmEngine::open(&path), Err(Error::Lsm { .. })));
+}
+
+#[test]
+fn invariant_3_a_killed_process_keeps_its_commits_and_loads_without_a_sync_or_a_close() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
+        .args(["--exact", "lsm::child_that_commits_and_aborts", "--ignored"])
+        .env("BATCH_STORE_TEST_DIR", dir.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    assert!(!child.status().unwrap().success());
+    let engine = LsmEngine::open(&dir.path().join("t")).unwrap();
+    assert_eq!(engine.count(GRANTS).unwrap(), 600);
+    check_indexes(&engine);
+    let moved = rows(&engine, BY_PRINCIPAL);
+    assert_eq!(moved.len(), 600);
+}
+
+#[test]
+#[ignore = "a child of another test"]
+fn child_that_commits_and_aborts() {
+    let dir = std::path::PathBuf::from(std::env::var_os("BATCH_STORE_TEST_DIR").expect("a parent"));
+    let mut engine = LsmEngine::open(&dir.join("t")).unwrap();
+    put(&mut engine, &some_grants(200), Durability::Checkpoint).unwrap();
+    let grants: Vec<_> = some_grants(500)[200..]
+        .iter()
+        .map(|grant| StoredGrant {
+            sync_id: "s".to_owned(),
+            grant: grant.clone(),
+        })
+        .collect();
+    let load = Table::new().load(&grants).unwrap();
+    engine.ingest(&load, Durability::Checkpoint).unwrap();
+    // Rows of before and of the load, and new ones.
+    put(
+        &mut engine,
+        &some_grants(600)[100..],
+        Durability::Checkpoint,
+    )
+    .unwrap();
+    std::process::abort();
 }
 
 #[test]
