@@ -62,4 +62,7 @@ pub use engine::{Engine, Range};
 pub use error::{Error, Result};
 pub use page::{Cursor, MAX_PAGE_ROWS, Page};
 pub use table::{Family, Layout, Record, Table};
-pub use writer::{Change, CloseReport, FlushWhen, OnFull, Policy, Stage, Ticket, Writer};
+pub use writer::{
+    Change, CloseReport, Coalesce, FlushWhen, OnError, OnFull, Policy, Producer, Stage, Ticket,
+    View, Writer,
+};

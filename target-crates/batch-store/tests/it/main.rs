@@ -10,3 +10,7 @@ mod keys;
 mod packages;
 mod support;
 mod writer;
+mod writer_bounds;
+mod writer_close;
+mod writer_faults;
+mod writer_order;
