@@ -108,9 +108,31 @@ pub enum Error {
         /// The policy's bound.
         limit: usize,
     },
-    /// The writer's thread is gone, or was closed; the operation was not stored.
+    /// The writer has died, or was closed; the operation was not stored.
     #[error("failed to reach the writer: it has stopped")]
     WriterGone,
+    /// An earlier commit failed and the policy is to store nothing after it.
+    #[error("failed to use the writer: an earlier commit failed")]
+    Poisoned {
+        /// Why that commit failed.
+        source: Box<Error>,
+    },
+    /// A writer could not be drained in time. What is counted here was not known
+    /// to be committed; closing again tells what became of a commit under way.
+    #[error(
+        "failed to close the writer within {waited:?}: {requests} requests ({ops} operations) \
+         are not committed, {producers} producers are still registered"
+    )]
+    CloseDeadline {
+        /// The deadline.
+        waited: std::time::Duration,
+        /// Requests accepted and not committed.
+        requests: usize,
+        /// Operations in them, as far as they were staged.
+        ops: usize,
+        /// [`Producer`](crate::writer::Producer)s that were not dropped.
+        producers: usize,
+    },
     /// The operation does not fit the state the store is in.
     #[error("failed to {action}: {reason}")]
     State {
@@ -122,6 +144,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the data are at fault, so that the rest of a batch may still be
+    /// stored. A full disk, a damaged file or a closed store is no such error.
+    #[must_use]
+    pub fn is_data(&self) -> bool {
+        use rusqlite::ErrorCode::{ConstraintViolation, ParameterOutOfRange, TooBig, TypeMismatch};
+        match self {
+            Self::Encode { .. } | Self::Decode { .. } => true,
+            Self::Sqlite { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(ConstraintViolation | ParameterOutOfRange | TooBig | TypeMismatch)
+            ),
+            Self::Commit { source, .. } => source.is_data(),
+            _ => false,
+        }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io {

@@ -9,7 +9,7 @@
 //!   the only way into a batch, so a record without its index cannot be written.
 //! * [`Writer`] owns an engine and commits for many producers as its [`Policy`]
 //!   says; a [`Ticket`] resolves when a request has reached its [`Ack`] level.
-//! * [`packages`], [`events`] and [`grants`] are the three stores built of these.
+//! * [`packages`], [`events`], [`grants`] and [`artifacts`] are the stores built of these.
 //! * [`archive`] packs a finished store into one file and refuses a bad one.
 //!
 //! The invariants (each has tests under `tests/`):
@@ -35,6 +35,7 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+pub mod artifacts;
 pub mod batch;
 pub mod bulk;
 mod checked;
@@ -66,4 +67,7 @@ pub use engine::{Engine, Range};
 pub use error::{Error, Result};
 pub use page::{Cursor, MAX_PAGE_ROWS, Page};
 pub use table::{Family, Layout, Record, Table};
-pub use writer::{Change, CloseReport, FlushWhen, OnFull, Policy, Stage, Ticket, Writer};
+pub use writer::{
+    Change, CloseReport, Coalesce, FlushWhen, OnError, OnFull, Policy, Producer, Stage, Ticket,
+    View, Writer,
+};

@@ -47,6 +47,17 @@ impl Range {
             after: None,
         }
     }
+
+    /// Whether a scan of this range covers `key`.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        key >= self.start.as_slice()
+            && self.end.as_ref().is_none_or(|end| key < end.as_slice())
+            && self
+                .after
+                .as_ref()
+                .is_none_or(|after| key > after.as_slice())
+    }
 }
 
 /// An ordered key-value store with atomic batches. One thread writes.

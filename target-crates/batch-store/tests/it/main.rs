@@ -2,6 +2,7 @@
 //! speed-up may change, so a candidate may not edit them.
 
 mod archive;
+mod artifacts;
 mod conformance;
 mod durability;
 mod engine;
@@ -15,3 +16,7 @@ mod snapshot;
 mod snapshot_faults;
 mod support;
 mod writer;
+mod writer_bounds;
+mod writer_close;
+mod writer_faults;
+mod writer_order;
