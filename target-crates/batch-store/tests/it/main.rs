@@ -2,6 +2,7 @@
 //! speed-up may change, so a candidate may not edit them.
 
 mod archive;
+mod artifact_files;
 mod artifacts;
 mod conformance;
 mod durability;
