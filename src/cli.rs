@@ -46,6 +46,10 @@ pub enum Command {
     Log(LogArgs),
     /// Show everything about one run
     Show(ShowArgs),
+    /// Recompute verdicts from their recorded pairs alone and show how they came about
+    Explain(ExplainArgs),
+    /// Measure the head against the head without each kept commit: does it still pay?
+    Ablate(AblateArgs),
     /// Measure a kept commit against its parent again
     Reproduce(ReproduceArgs),
     /// Show the session: what was kept, what is claimed, whether a loop is running
@@ -68,6 +72,10 @@ pub struct RunArgs {
     /// Where candidates come from, in this order; may be repeated [default: proposers of the config]
     #[arg(short, long, value_name = "NAME")]
     pub proposer: Vec<ProposerName>,
+
+    /// Begin no further candidate after this time, such as `8h` or `90m`
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub time_limit: Option<std::time::Duration>,
 
     /// Start a new session from HEAD, also when the last one could go on
     #[arg(long)]
@@ -152,6 +160,43 @@ pub struct ShowArgs {
     pub json: bool,
 }
 
+/// Flags of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The run's number; without it every verdict is recomputed, and those that differ are listed
+    #[arg(value_name = "N")]
+    pub run: Option<u64>,
+
+    /// Another ledger
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Print the explanation as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `ablate`.
+#[derive(Debug, Args)]
+pub struct AblateArgs {
+    /// Numbers of kept runs; all of the last session when none is given
+    #[arg(value_name = "N")]
+    pub run: Vec<u64>,
+
+    /// Take out those that cost or no longer pay, when the gate passes without them; the branch gets
+    /// a commit that reverts each
+    #[arg(long)]
+    pub drop: bool,
+
+    /// Pairs to measure for each
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(6..=10_000))]
+    pub pairs: u32,
+
+    /// Print the ledger lines as a JSON list
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Flags of `reproduce`.
 #[derive(Debug, Args)]
 pub struct ReproduceArgs {
@@ -181,6 +226,17 @@ pub struct JsonArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+fn parse_time(text: &str) -> Result<std::time::Duration, String> {
+    let usage = || format!("{text:?} is no time above 0; write it as `8h`, `90m` or `1h 30m`");
+    let time: jiff::SignedDuration = text.parse().map_err(|_| usage())?;
+    let time = std::time::Duration::try_from(time).map_err(|_| usage())?;
+    if time.is_zero() {
+        Err(usage())
+    } else {
+        Ok(time)
+    }
 }
 
 fn parse_status(text: &str) -> Result<Status, String> {
