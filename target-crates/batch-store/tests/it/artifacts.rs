@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use batch_store::artifacts::{ArtifactIndex, ArtifactKey, ArtifactStore};
+use batch_store::artifacts::{ArtifactIndex, ArtifactKey, ArtifactRow, ArtifactStore};
 use batch_store::{
-    Error, FaultEngine, Faults, FlushWhen, MemoryEngine, OnError, Policy, SnapshotEngine,
+    Error, FaultEngine, Faults, FlushWhen, MemoryEngine, OnError, Policy, SnapshotEngine, Table,
 };
 use proptest::prelude::*;
 
-use crate::support::cases;
+use crate::support::{Shared, cases};
 
 const NEVER: Duration = Duration::from_secs(3600);
 
@@ -223,6 +223,34 @@ fn invariant_16_producers_of_all_commands_leave_on_disk_what_was_in_memory() {
     assert!(store.insert(key(1), index(1)).is_err());
     drop(store);
     assert_eq!(visible(&over(&path, policy(64))), expected);
+}
+
+#[test]
+fn invariant_16_the_row_that_stays_visible_is_the_one_that_is_stored() {
+    let engine = Shared::default();
+    let store = ArtifactStore::over(Box::new(engine.clone()), policy(usize::MAX)).unwrap();
+    let turn = std::sync::Barrier::new(4);
+    // Counted, since a thread that panics would leave the others at the barrier.
+    let mismatches = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for producer in 0..4 {
+            let (store, engine, turn, mismatches) = (&store, &engine, &turn, &mismatches);
+            scope.spawn(move || {
+                for round in 0..5000 {
+                    turn.wait();
+                    store.insert(key(0), index(round * 4 + producer)).unwrap();
+                    if turn.wait().is_leader() {
+                        store.flush().unwrap();
+                        let stored = Table::<ArtifactRow>::new().get(engine, key(0).as_bytes());
+                        let stored = stored.unwrap().map(|row| row.index);
+                        let differs = store.get(&key(0)) != stored;
+                        mismatches.fetch_add(usize::from(differs), Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(mismatches.into_inner(), 0);
 }
 
 #[test]
