@@ -95,3 +95,6 @@ pub const BATCH_BYTES: usize = 8 << 20;
 
 /// How long closing a writer may take.
 pub const CLOSE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Changes that an entity store keeps in memory, unless told otherwise.
+pub const ENTITY_CAPACITY: usize = 100_000;

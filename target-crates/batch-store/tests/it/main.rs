@@ -7,6 +7,7 @@ mod artifacts;
 mod conformance;
 mod durability;
 mod engine;
+mod entities;
 mod events;
 mod grants;
 mod keys;
