@@ -206,8 +206,8 @@ impl Core {
         }
     }
 
-    /// The ticket of a request just staged. Whoever completes a batch while
-    /// nobody commits does so, unless it asked not to wait for anything.
+    /// The ticket of a request just staged. A batch that is due without anybody
+    /// to wait for it is the keeper's.
     fn staged(
         self: &Arc<Self>,
         mut state: Guard<'_>,
@@ -215,13 +215,8 @@ impl Core {
         cell: Arc<Cell>,
         request: u64,
     ) -> Ticket {
-        let is_due = !state.sealed.is_empty() && !state.is_led;
-        if is_due && level > Ack::Enqueued && state.is_ripe() {
-            drop(self.lead(state));
-        } else if is_due || (self.policy.flush_when.idle && level <= Ack::Applied) {
-            self.wake_keeper(&mut state);
-        } else if state.keeper == Keeper::Parked {
-            // It does not know yet when this batch is too old.
+        // While parked it does not know yet when this batch is too old.
+        if state.keeper == Keeper::Parked || (!state.is_led && self.is_due(&state)) {
             self.wake_keeper(&mut state);
         }
         if level > Ack::Applied {
@@ -315,11 +310,7 @@ impl Core {
             open.is_unattended |= level <= Ack::Applied;
         }
         let cell = Arc::clone(&open.cell);
-        let when = self.policy.flush_when;
-        if open.counted >= when.ops
-            || open.ops.bytes() >= when.bytes
-            || open.requests.len() >= self.policy.max_batch
-        {
+        if open.requests.len() >= self.policy.max_batch {
             state.sealed.push_back(open);
         } else if !open.requests.is_empty() {
             state.open = Some(open);

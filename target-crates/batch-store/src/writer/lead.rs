@@ -286,6 +286,8 @@ impl Core {
             || state.open.as_ref().is_some_and(|open| {
                 let when = self.policy.flush_when;
                 (when.idle && open.is_unattended)
+                    || open.counted >= when.ops
+                    || open.ops.bytes() >= when.bytes
                     || state.blocked > 0
                     || is_closing
                     || open.oldest.elapsed() >= when.age

@@ -128,29 +128,47 @@ fn a_barrier_with_nothing_to_commit_still_syncs_what_was_committed() {
 }
 
 #[test]
-fn the_operation_byte_and_request_limits_cut_batches() {
-    let big = usize::MAX;
-    for (ops, bytes, max_batch, commits) in [
-        (10, big, big, 4),
-        (big, big, 8, 5),
-        (big, 80, big, 5),
-        (big, big, big, 1),
-    ] {
-        let mut policy = Policy {
+fn a_batch_has_at_most_as_many_requests_as_the_policy_says() {
+    for (max_batch, commits) in [(8, 5), (usize::MAX, 1)] {
+        let policy = Policy {
             max_batch,
             ..patient()
         };
-        (policy.flush_when.ops, policy.flush_when.bytes) = (ops, bytes);
         let Rig { writer, faults, .. } = Rig::new(policy);
         for i in 0..40 {
-            // Ten bytes each.
             writer
-                .put(counter(&format!("{i:02}"), 1), Ack::Applied)
+                .put(counter(&i.to_string(), 1), Ack::Applied)
                 .unwrap();
         }
         writer.barrier(Ack::Committed).unwrap();
-        let found = faults.commits.load(Ordering::SeqCst);
-        assert_eq!(found, commits, "{ops} {bytes} {max_batch}");
+        assert_eq!(
+            faults.commits.load(Ordering::SeqCst),
+            commits,
+            "{max_batch}"
+        );
+    }
+}
+
+#[test]
+fn a_batch_of_enough_operations_or_bytes_is_committed_without_anybody_waiting() {
+    for (ops, bytes) in [(10, usize::MAX), (usize::MAX, 100)] {
+        let mut policy = patient();
+        (policy.flush_when.ops, policy.flush_when.bytes) = (ops, bytes);
+        let rig = Rig::new(policy);
+        for round in 1..=3 {
+            rig.faults.hold();
+            // Ten bytes each.
+            let put = |i: u64| rig.writer.put(counter(&format!("{i:02}"), 1), Ack::Applied);
+            (1..10).for_each(|i| drop(put(round * 10 + i).unwrap()));
+            assert_eq!(rig.faults.commits.load(Ordering::SeqCst), round - 1);
+            put(round * 10).unwrap();
+            rig.faults.await_held();
+            rig.faults.release();
+            while rig.writer.frontier().committed.0 < round {
+                std::thread::yield_now();
+            }
+            assert_eq!(rig.counters().len() as u64, round * 10);
+        }
     }
 }
 
