@@ -10,5 +10,6 @@ pub mod log;
 pub mod reason;
 pub mod row;
 pub mod show;
+pub mod simulation;
 pub mod status;
 pub mod strip;

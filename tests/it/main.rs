@@ -11,6 +11,7 @@ mod keeps_and_drops;
 mod ledger;
 mod processes;
 mod recomputed;
+mod simulate;
 mod tidy;
 mod try_and_reproduce;
 mod users_work;
