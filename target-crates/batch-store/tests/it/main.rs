@@ -10,6 +10,7 @@ mod keys;
 mod packages;
 mod support;
 mod writer;
+mod writer_bisect;
 mod writer_bounds;
 mod writer_close;
 mod writer_faults;
