@@ -5,16 +5,15 @@
 //! engine's. The leader holds the engine's alone while it commits, so that
 //! others go on staging; a read that no waiting batch answers waits for it.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
+use super::View;
 use super::pending::{Pending, Refusal, Work};
 use super::policy::{OnFull, Policy};
 use super::state::{Guard, Keeper, State};
 use super::ticket::{Cell, Outcome, Ticket};
-use super::{CloseReport, View};
-use crate::durability::{Ack, Frontier};
+use crate::durability::Ack;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 
