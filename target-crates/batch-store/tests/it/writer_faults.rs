@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::support::{COUNTERS, Counter, Rig, cases, counter, patient, policy, within};
-use batch_store::{Ack, Durability, Engine, Error, OnError, Policy, SqliteEngine, Writer};
+use crate::support::{Counter, Rig, counter, patient, policy, within};
+use batch_store::{Ack, Error, OnError, Policy};
 
 fn retry(attempts: u32, keep: bool) -> Policy {
     let backoff = Duration::from_micros(1);
