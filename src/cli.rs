@@ -46,10 +46,16 @@ pub enum Command {
     Log(LogArgs),
     /// Show everything about one run
     Show(ShowArgs),
+    /// Recompute verdicts from their recorded pairs alone and show how they came about
+    Explain(ExplainArgs),
+    /// Measure the head against the head without each kept commit: does it still pay?
+    Ablate(AblateArgs),
     /// Measure a kept commit against its parent again
     Reproduce(ReproduceArgs),
     /// Show the session: what was kept, what is claimed, whether a loop is running
     Status(JsonArgs),
+    /// Play the keep/revert rules of this and other programs on simulated or recorded noise
+    Simulate(SimulateArgs),
     /// Check this machine and repository for what is missing or noisy
     Doctor(JsonArgs),
     /// Remove the build caches of this repository's slots
@@ -68,6 +74,10 @@ pub struct RunArgs {
     /// Where candidates come from, in this order; may be repeated [default: proposers of the config]
     #[arg(short, long, value_name = "NAME")]
     pub proposer: Vec<ProposerName>,
+
+    /// Begin no further candidate after this time, such as `8h` or `90m`
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub time_limit: Option<std::time::Duration>,
 
     /// Start a new session from HEAD, also when the last one could go on
     #[arg(long)]
@@ -152,6 +162,43 @@ pub struct ShowArgs {
     pub json: bool,
 }
 
+/// Flags of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The run's number; without it every verdict is recomputed, and those that differ are listed
+    #[arg(value_name = "N")]
+    pub run: Option<u64>,
+
+    /// Another ledger
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Print the explanation as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `ablate`.
+#[derive(Debug, Args)]
+pub struct AblateArgs {
+    /// Numbers of kept runs; all of the last session when none is given
+    #[arg(value_name = "N")]
+    pub run: Vec<u64>,
+
+    /// Take out those that cost or no longer pay, when the gate passes without them; the branch gets
+    /// a commit that reverts each
+    #[arg(long)]
+    pub drop: bool,
+
+    /// Pairs to measure for each
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(6..=10_000))]
+    pub pairs: u32,
+
+    /// Print the ledger lines as a JSON list
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Flags of `reproduce`.
 #[derive(Debug, Args)]
 pub struct ReproduceArgs {
@@ -164,6 +211,63 @@ pub struct ReproduceArgs {
     pub pairs: u32,
 
     /// Print the comparison as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `simulate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The rules are described in docs/decision.md. The same seed gives the same \
+                        bytes, whatever the number of threads."
+)]
+pub struct SimulateArgs {
+    /// Only this noise: iid1, iid2, iid5, heavy, ar1, regime, first-of-pair, slot1 or a recorded
+    /// series; may be repeated [default: all]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub noise: Vec<String>,
+
+    /// Only this rule; may be repeated [default: all]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub rule: Vec<String>,
+
+    /// The candidates: standard, no-ops, or SHARE:PERCENT and SHARE:LOW..HIGH, comma separated
+    #[arg(long, value_name = "LAW", default_value = "standard")]
+    pub stream: String,
+
+    /// Streams of 200 candidates for each noise
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub streams: u32,
+
+    /// Decides everything
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Replay the series of a file (`series,seconds`) instead of the bundled ones
+    #[arg(long, value_name = "FILE", conflicts_with = "ledger")]
+    pub trace: Option<PathBuf>,
+
+    /// Replay the pairs of a ledger, by default this project's
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<Option<PathBuf>>,
+
+    /// False keeps that our rule permits per 200 no-ops [default: the config's, or 1]
+    #[arg(long, value_name = "N")]
+    pub false_keeps: Option<f64>,
+
+    /// Smallest gain that our rule looks for, percent [default: the config's, or 1]
+    #[arg(long, value_name = "PERCENT")]
+    pub min_effect: Option<f64>,
+
+    /// Do not count the runs of our rule's discarded warm-up pairs
+    #[arg(long)]
+    pub no_warm_up: bool,
+
+    /// Threads [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    pub threads: Option<u32>,
+
+    /// Print the figures with their standard errors as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -181,6 +285,17 @@ pub struct JsonArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+fn parse_time(text: &str) -> Result<std::time::Duration, String> {
+    let usage = || format!("{text:?} is no time above 0; write it as `8h`, `90m` or `1h 30m`");
+    let time: jiff::SignedDuration = text.parse().map_err(|_| usage())?;
+    let time = std::time::Duration::try_from(time).map_err(|_| usage())?;
+    if time.is_zero() {
+        Err(usage())
+    } else {
+        Ok(time)
+    }
 }
 
 fn parse_status(text: &str) -> Result<Status, String> {

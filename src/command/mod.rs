@@ -1,8 +1,10 @@
 //! One file a subcommand: each wires flow, driver and edges together and holds no logic.
 
+pub mod ablate;
 pub mod clean;
 pub mod completions;
 pub mod doctor;
+pub mod explain;
 pub mod init;
 pub mod ledger_read;
 pub mod log;
@@ -10,6 +12,7 @@ pub mod noise;
 pub mod reproduce;
 pub mod run;
 pub mod show;
+pub mod simulate;
 pub mod status;
 pub mod r#try;
 

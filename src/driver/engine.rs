@@ -7,15 +7,16 @@ use git2::Oid;
 use super::bench::Bench;
 use super::calibrate::{self, Setting};
 use super::judge::{Sides, impossible, judge};
-use super::open::Opened;
+use super::open::{Opened, move_branch};
 use super::propose::{Draft, Proposers};
 use super::record::{Outcome, kept_message, ref_name, run_line};
 use crate::edge::console::Console;
 use crate::edge::interrupt::Interrupts;
-use crate::edge::{clock, host};
+use crate::edge::{clock, fault, host};
 use crate::error::{Error, Result};
-use crate::flow::decision::{SlotBias, calibration_due};
-use crate::flow::proposal::Proposal;
+use crate::flow::decision::{SlotBias, calibration_due, end_to_end_due, placebo_due};
+use crate::flow::limits::{Ending, Limits, Progress};
+use crate::flow::proposal::{Change, Proposal};
 use crate::flow::record::{Durations, Environment, Line, Reason, RunLine, Status};
 use crate::flow::scope::Scope;
 
@@ -33,31 +34,6 @@ pub struct Engine {
     environment: Environment,
     /// Number of the next run.
     next_run: u64,
-}
-
-/// Proposals in a row that came to nothing before the loop gives up (labloop's number).
-pub const FRUITLESS_MAX: u32 = 10;
-
-/// Why a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// As many iterations as asked for.
-    IterationsDone,
-    /// The proposers have nothing left.
-    NothingLeft,
-    /// [`FRUITLESS_MAX`] proposals in a row failed or changed nothing.
-    Fruitless,
-}
-
-impl Ending {
-    /// Words for the summary.
-    pub fn describe(self) -> &'static str {
-        match self {
-            Self::IterationsDone => "all iterations are done",
-            Self::NothingLeft => "the proposers have no candidates left",
-            Self::Fruitless => "ten proposals in a row failed or changed nothing",
-        }
-    }
 }
 
 impl Engine {
@@ -94,8 +70,10 @@ impl Engine {
         if self.opened.is_new {
             let start = commit_id(&self.opened.state.opened.start)?;
             calibrate::baseline(&mut self.bench, &mut self.console, start)?;
+            fault::reached("baseline-checked");
             let line = Line::Config(Box::new(self.opened.state.opened.clone()));
             self.opened.ledger.append(&line)?;
+            fault::reached("config-recorded");
             self.opened.is_new = false;
         }
         self.calibrate_if_due()
@@ -138,39 +116,68 @@ impl Engine {
         self.opened.state.calibrated(&line).map_err(impossible)?;
         self.opened
             .ledger
-            .append(&Line::Calibration(Box::new(line)))
+            .append(&Line::Calibration(Box::new(line)))?;
+        fault::reached("calibration-recorded");
+        Ok(())
     }
 
-    /// Runs up to `iterations` candidates.
+    /// Runs up to `iterations` candidates, as far as the limits allow.
     ///
     /// # Errors
     /// The environment fails or the user wants to stop; everything judged so far is recorded.
-    pub fn iterate(&mut self, proposers: &mut Proposers, iterations: u32) -> Result<Ending> {
+    pub fn iterate(
+        &mut self,
+        proposers: &mut Proposers,
+        iterations: u32,
+        limits: &Limits,
+    ) -> Result<Ending> {
         self.console.plan(iterations);
-        let mut fruitless = 0;
+        let began = Instant::now();
+        let mut progress = Progress {
+            cost_usd: self.opened.state.cost_usd,
+            ..Progress::default()
+        };
         for iteration in 1..=iterations {
             self.bench.interrupts.check()?;
+            progress.elapsed_s = began.elapsed().as_secs_f64();
+            progress.disk_free_bytes = host::disk_free_bytes(self.bench.slots.directory());
+            if let Some(ending) = limits.reached(&progress) {
+                return Ok(ending);
+            }
             self.console.iteration(iteration);
             self.calibrate_if_due()?;
             self.console.phase("proposing");
             let started = Instant::now();
-            let Some(draft) = proposers.next(&self.opened, &mut self.bench, &self.console)? else {
-                return Ok(Ending::NothingLeft);
+            let draft = match self.placebo_if_due()? {
+                Some(placebo) => placebo,
+                None => match proposers.next(&self.opened, &mut self.bench, &self.console)? {
+                    Some(draft) => draft,
+                    None => return Ok(Ending::NothingLeft),
+                },
             };
             let line = self.evaluate(draft, started)?;
             proposers.note(&self.opened, &self.console);
-            fruitless = match line.reason {
-                Reason::ProposeFailed
-                | Reason::NoChange
-                | Reason::Repeat
-                | Reason::NotApplicable => fruitless + 1,
-                _ => 0,
-            };
-            if fruitless >= FRUITLESS_MAX {
-                return Ok(Ending::Fruitless);
+            fault::reached("ticked");
+            progress.ran(&line);
+            if line.status == Status::Keep && end_to_end_due(self.opened.state.kept.len()) {
+                self.claim_if_due()?;
             }
         }
         Ok(Ending::IterationsDone)
+    }
+
+    /// Every so often a no-op goes the whole way in the place of a candidate.
+    fn placebo_if_due(&self) -> Result<Option<Draft>> {
+        let state = &self.opened.state;
+        if !placebo_due(state.candidates as usize, &state.params()) {
+            return Ok(None);
+        }
+        let head = commit_id(state.head())?;
+        Ok(Some(Draft {
+            proposal: Proposal::placebo(),
+            tree: Ok(self.opened.repo.tree_id(head)?),
+            again: true,
+        }))
     }
 
     /// Judges one proposal and records it.
@@ -215,7 +222,8 @@ impl Engine {
             Ok(tree) => *tree,
             Err((reason, detail)) => return Ok(Outcome::unmeasured(*reason, detail.clone())),
         };
-        if tree == self.opened.repo.tree_id(parent)? {
+        let is_placebo = draft.proposal.change == Change::Nothing;
+        if tree == self.opened.repo.tree_id(parent)? && !is_placebo {
             return Ok(Outcome::unmeasured(
                 Reason::NoChange,
                 "the proposal changes nothing",
@@ -225,10 +233,12 @@ impl Engine {
             .opened
             .repo
             .commit(parent, tree, &draft.proposal.description)?;
+        fault::reached("candidate-committed");
         let reference = ref_name(&self.opened.state.opened.session, run);
         self.opened
             .repo
             .set_ref(&reference, candidate, "autoresearch: candidate")?;
+        fault::reached("candidate-named");
         let with_commit = |mut outcome: Outcome| {
             outcome.candidate = Some(candidate);
             outcome.tree = Some(tree);
@@ -251,8 +261,15 @@ impl Engine {
             .state
             .trial_setup()
             .ok_or_else(|| Error::environment("the session has no calibration"))?;
-        let sides = Sides { parent, candidate };
-        let (result, gate) = judge(&mut self.bench, &mut self.console, sides, setup, seed)?;
+        let sides = Sides {
+            parent,
+            candidate,
+            is_placebo,
+        };
+        let (mut result, gate) = judge(&mut self.bench, &mut self.console, sides, setup, seed)?;
+        if is_placebo && result.reason == Reason::Improved {
+            result.reason = Reason::PlaceboPassed;
+        }
         let mut outcome = Outcome::unmeasured(result.reason, "");
         outcome.result = result;
         outcome.gate = gate;
@@ -266,29 +283,22 @@ impl Engine {
         };
         let message = kept_message(&self.opened.state, run, proposal, outcome);
         let commit = self.opened.repo.reword(candidate, &message)?;
+        fault::reached("kept-commit-written");
         outcome.candidate = Some(commit);
         Ok(())
     }
 
     /// Makes the line durable, then moves ref and branch: a kill in between is healed from the line.
     fn record(&mut self, line: RunLine) -> Result<RunLine> {
-        let old_head = commit_id(self.opened.state.head())?;
         self.opened
             .ledger
             .append(&Line::Run(Box::new(line.clone())))?;
+        fault::reached("run-recorded");
         self.next_run += 1;
         self.opened.state.ran(&line).map_err(impossible)?;
         let kept = line.status == Status::Keep;
-        if let (true, Some(candidate), Some(reference)) = (kept, &line.candidate, &line.reference) {
-            let new_head = commit_id(candidate)?;
-            let log = format!("autoresearch: keep run {}", line.run);
-            // The ref comes last: once it names the kept commit, the keep is complete, and where the
-            // branch is from then on is the user's business.
-            let branch = &self.opened.state.opened.branch;
-            self.opened
-                .repo
-                .advance_branch(branch, old_head, new_head, &log)?;
-            self.opened.repo.set_ref(reference, new_head, &log)?;
+        if kept {
+            move_branch(&self.opened.repo, &self.opened.state)?;
         }
         self.console
             .verdict(line.run, kept, &super::verdict_text::one_line(&line));
@@ -311,9 +321,16 @@ impl Engine {
         self.console.iteration(0);
         let (start, head) = (commit_id(&state.opened.start)?, commit_id(state.head())?);
         let line = calibrate::claim(&mut self.bench, &mut self.console, state, start, head)?;
+        fault::reached("claim-measured");
         self.opened
             .ledger
             .append(&Line::Claim(Box::new(line.clone())))?;
+        fault::reached("claim-recorded");
+        if line.steps_do_not_add_up {
+            self.console.warn(
+                "steps do not add up: start to head, measured afresh, is not what the kept commits claim together",
+            );
+        }
         self.opened.state.claim = Some(line);
         Ok(())
     }

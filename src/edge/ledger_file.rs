@@ -1,10 +1,12 @@
-//! The ledger on disk: appended under the session lock, one write and one fsync a line.
+//! The ledger on disk: appended under the session lock, one fsync a line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::fault;
 use crate::error::{Context, Error, Result};
+use crate::flow::ledger::chain::Chain;
 use crate::flow::record::Line;
 
 /// The ledger of one project.
@@ -13,6 +15,7 @@ pub struct LedgerFile {
     path: PathBuf,
     /// Length we left it with, to notice when somebody else changed it.
     length: u64,
+    chain: Chain,
 }
 
 impl LedgerFile {
@@ -29,7 +32,13 @@ impl LedgerFile {
         Ok(Self {
             path: path.to_owned(),
             length,
+            chain: Chain::default(),
         })
+    }
+
+    /// Goes on with the chain as the file's last line left it.
+    pub fn go_on_with(&mut self, chain: Chain) {
+        self.chain = chain;
     }
 
     /// Where it is.
@@ -105,15 +114,19 @@ impl LedgerFile {
             ))
             .hint("nothing was written; run again to go on from the file as it is now"));
         }
-        let mut text = line.encode();
+        let mut chain = self.chain.clone();
+        let mut text = chain.link(&line.encode());
         text.push('\n');
         if length > 0 && !ends_with_newline(&mut file).context(context)? {
             text.insert(0, '\n');
         }
-        if let Err(error) = file
-            .write_all(text.as_bytes())
-            .and_then(|()| file.sync_data())
-        {
+        let (half, rest) = text.as_bytes().split_at(text.len() / 2);
+        let written = fault::space_for("ledger-append")
+            .and_then(|()| file.write_all(half))
+            .inspect(|()| fault::reached("ledger-half-written"))
+            .and_then(|()| file.write_all(rest))
+            .and_then(|()| file.sync_data());
+        if let Err(error) = written {
             file.set_len(length).ok();
             return Err(error).context(context);
         }
@@ -121,6 +134,7 @@ impl LedgerFile {
             sync_parent(&self.path);
         }
         self.length = length + text.len() as u64;
+        self.chain = chain;
         Ok(())
     }
 }
@@ -152,7 +166,12 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
     let permissions = std::fs::metadata(&target).context(context)?.permissions();
     let temporary = temporary_beside(&target);
     let mut file = File::create(&temporary).context(context)?;
-    file.write_all(text.as_bytes()).context(context)?;
+    let written = fault::space_for("tick-write").and_then(|()| file.write_all(text.as_bytes()));
+    if let Err(error) = written {
+        std::fs::remove_file(&temporary).ok();
+        return Err(error).context(context);
+    }
+    fault::reached("tick-half-written");
     file.set_permissions(permissions).context(context)?;
     file.sync_all().context(context)?;
     std::fs::rename(&temporary, &target).context(context)?;

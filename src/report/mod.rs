@@ -1,12 +1,15 @@
 //! What people and programs see of a ledger: pure functions from its entries to text and JSON.
 //! No terminal is asked anything: width and colour are parameters.
 
+pub mod ablation;
 pub mod closing;
 pub mod doctor;
+pub mod explain;
 pub mod format;
 pub mod log;
 pub mod reason;
 pub mod row;
 pub mod show;
+pub mod simulation;
 pub mod status;
 pub mod strip;

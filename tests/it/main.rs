@@ -2,12 +2,16 @@
 
 mod support;
 
+mod ablate;
 mod bad_input;
 mod config_schema;
+mod faults;
 mod interrupts;
 mod keeps_and_drops;
+mod ledger;
 mod processes;
 mod recomputed;
+mod simulate;
 mod tidy;
 mod try_and_reproduce;
 mod users_work;

@@ -48,9 +48,6 @@ pub const ARTIFACT_QUEUE_ITEMS: usize = 16_384;
 /// Operations after which the artifact index's writer commits, at the latest.
 pub const ARTIFACT_BATCH_OPS: usize = 2048;
 
-/// Requests that the entity store's writer may hold uncommitted.
-pub const ENTITY_QUEUE_ITEMS: usize = 100_000;
-
 /// Bytes of keys and values that a writer may hold uncommitted.
 pub const QUEUE_BYTES: usize = 256 << 20;
 
@@ -59,3 +56,6 @@ pub const BATCH_BYTES: usize = 8 << 20;
 
 /// How long closing a writer may take.
 pub const CLOSE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Changes that an entity store keeps in memory, unless told otherwise.
+pub const ENTITY_CAPACITY: usize = 100_000;
