@@ -84,9 +84,6 @@ pub const ARTIFACT_QUEUE_ITEMS: usize = 16_384;
 /// Operations after which the artifact index's writer commits, at the latest.
 pub const ARTIFACT_BATCH_OPS: usize = 2048;
 
-/// Requests that the entity store's writer may hold uncommitted.
-pub const ENTITY_QUEUE_ITEMS: usize = 100_000;
-
 /// Bytes of keys and values that a writer may hold uncommitted.
 pub const QUEUE_BYTES: usize = 256 << 20;
 

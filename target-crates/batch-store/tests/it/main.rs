@@ -18,6 +18,7 @@ mod snapshot;
 mod snapshot_faults;
 mod support;
 mod writer;
+mod writer_bisect;
 mod writer_bounds;
 mod writer_close;
 mod writer_faults;
