@@ -200,7 +200,7 @@ mod tests {
     #[cfg(feature = "compare")]
     #[test]
     fn compare_takes_rows_rounds_seed_and_table() {
-        let options = |line| match parsed(line) {
+        let options = |line: &str| match parsed(line) {
             Ok(Command::Compare(compare)) => Ok(compare),
             Ok(other) => Err(format!("{other:?}")),
             Err(error) => Err(error),

@@ -51,27 +51,25 @@ peer_errors!(
     rusqlite::Error
 );
 
-/// Bytes of all files below a directory.
-pub(crate) fn disk_bytes(dir: &Path) -> Result<u64> {
+/// Bytes of a file, or of all files below a directory.
+pub(crate) fn disk_bytes(path: &Path) -> Result<u64> {
     let io = |source| BenchError::Io {
-        action: "list",
-        path: dir.to_owned(),
+        action: "look at",
+        path: path.to_owned(),
         source,
     };
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    if !metadata.is_dir() {
+        return Ok(allocated(&metadata));
+    }
     let mut bytes = 0;
-    for entry in std::fs::read_dir(dir).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let metadata = entry.metadata().map_err(io)?;
-        bytes += if metadata.is_dir() {
-            disk_bytes(&entry.path())?
-        } else {
-            // Blocks, because LMDB's and a preallocated file's length says nothing.
-            allocated(&metadata)
-        };
+    for entry in std::fs::read_dir(path).map_err(io)? {
+        bytes += disk_bytes(&entry.map_err(io)?.path())?;
     }
     Ok(bytes)
 }
 
+/// What the file occupies: the length of LMDB's or of a preallocated file says nothing.
 #[cfg(unix)]
 fn allocated(metadata: &std::fs::Metadata) -> u64 {
     use std::os::unix::fs::MetadataExt;

@@ -3,6 +3,7 @@
 pub mod grants;
 pub mod heartbeats;
 pub mod packages;
+pub mod sentinel;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -36,13 +37,18 @@ pub const ALL: &[Workload] = &[
     },
     Workload {
         name: "packages",
-        about: "drain of a package index fed by four producers",
+        about: "drain of a package index fed by sixteen producers",
         run: packages::run,
     },
     Workload {
         name: "heartbeats",
-        about: "heartbeats acknowledged within a window, then all synced",
+        about: "heartbeats acknowledged: in a window, to clients that wait, and once synced",
         run: heartbeats::run,
+    },
+    Workload {
+        name: "sentinel",
+        about: "indexed records through the SQLite engine, each batch synced",
+        run: sentinel::run,
     },
 ];
 

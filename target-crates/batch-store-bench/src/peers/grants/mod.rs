@@ -10,7 +10,7 @@ mod sqlite;
 mod store;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use batch_store::grants::Grant;
 
@@ -44,6 +44,11 @@ fn principals(grants: &[Grant]) -> Vec<(&str, &str)> {
 trait Peer {
     /// From an empty directory to durable and closed.
     fn load(&self, dir: &Path, grants: &[Grant]) -> Result<()>;
+
+    /// The file or directory that holds what `load` stored.
+    fn stored(&self, dir: &Path) -> PathBuf {
+        dir.to_owned()
+    }
 
     /// Opens what `load` left.
     fn open(&self, dir: &Path) -> Result<Box<dyn View>>;
@@ -112,7 +117,7 @@ fn run(peer: &dyn Peer, dir: &Path, n: usize) -> Result<Measured> {
     let (outcome, cost) = costed(|| peer.load(dir, &grants));
     outcome?;
     let extra_kib = peak_rss_kib().unwrap_or(0).saturating_sub(before_kib);
-    let disk = disk_bytes(dir)?;
+    let disk = disk_bytes(&peer.stored(dir))?;
 
     let mut seen = 0;
     let (view, read) = timed(|| {

@@ -1,13 +1,16 @@
 //! This store.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use batch_store::grants::{Grant, GrantReader, GrantSession};
 use batch_store::{Cursor, Page};
 
 use super::{Order, Peer, View};
+use crate::Result;
 use crate::workloads::grants::SYNC_ID;
-use crate::{BenchError, Result};
+
+const ARCHIVE: &str = "grants.bsa";
+const WORK: &str = "work";
 
 pub(super) struct Store {
     /// Packed into an archive and read from it, or sealed in its directory.
@@ -16,27 +19,25 @@ pub(super) struct Store {
 
 impl Peer for Store {
     fn load(&self, dir: &Path, grants: &[Grant]) -> Result<()> {
-        let work = dir.join("work");
-        let mut session = GrantSession::start(&work, SYNC_ID)?;
+        let mut session = GrantSession::start(&dir.join(WORK), SYNC_ID)?;
         session.put_grants(grants)?;
         let mut sealed = session.end()?;
         if !self.is_packed {
             return Ok(sealed.close()?);
         }
-        sealed.pack(&dir.join("grants.bsa"))?;
-        sealed.close()?;
-        std::fs::remove_dir_all(&work).map_err(|source| BenchError::Io {
-            action: "remove",
-            path: work.clone(),
-            source,
-        })
+        sealed.pack(&dir.join(ARCHIVE))?;
+        Ok(sealed.close()?)
+    }
+
+    fn stored(&self, dir: &Path) -> PathBuf {
+        dir.join(if self.is_packed { ARCHIVE } else { WORK })
     }
 
     fn open(&self, dir: &Path) -> Result<Box<dyn View>> {
         Ok(Box::new(Opened(if self.is_packed {
-            GrantReader::unpack(&dir.join("grants.bsa"), &dir.join("read"))?
+            GrantReader::unpack(&dir.join(ARCHIVE), &dir.join("read"))?
         } else {
-            GrantReader::open(&dir.join("work"))?
+            GrantReader::open(&dir.join(WORK))?
         })))
     }
 }
