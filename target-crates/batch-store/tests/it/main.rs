@@ -2,10 +2,12 @@
 //! speed-up may change, so a candidate may not edit them.
 
 mod archive;
+mod bulk;
 mod durability;
 mod engine;
 mod events;
 mod grants;
+mod hooked;
 mod keys;
 mod packages;
 mod support;
