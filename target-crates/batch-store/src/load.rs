@@ -91,6 +91,17 @@ impl<R: Record> Table<R> {
     }
 }
 
+impl<R: Record + Sync> Table<R> {
+    /// The records and their index entries, sorted, for a store that holds none of
+    /// their keys; of equal keys, the last record counts.
+    ///
+    /// # Errors
+    /// When a record cannot be encoded.
+    pub fn load(self, records: &[R]) -> Result<BulkLoad> {
+        Ok(self.encode(records, 1, |record| record)?.load)
+    }
+}
+
 impl<R: Record> EncodedLoad<R> {
     /// The load for a store that holds no record yet: nothing is read.
     #[must_use]

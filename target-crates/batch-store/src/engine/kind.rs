@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Engine;
+use super::segment::SegmentEngine;
 use super::sqlite::SqliteEngine;
 use crate::durability::Durability;
 use crate::error::{Error, Result};
@@ -12,19 +13,22 @@ use crate::table::Family;
 /// files say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum EngineKind {
-    /// [`SqliteEngine`]: one database file, rows in the order they come.
+    /// [`SegmentEngine`]: a log and sorted, compressed files; made for bulk loads.
     #[default]
+    Segment,
+    /// [`SqliteEngine`]: one database file.
     Sqlite,
 }
 
 impl EngineKind {
     /// Every kind.
-    pub const ALL: [Self; 1] = [Self::Sqlite];
+    pub const ALL: [Self; 2] = [Self::Segment, Self::Sqlite];
 
     /// Its name, in archives and messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Segment => "segment",
             Self::Sqlite => "sqlite",
         }
     }
@@ -38,15 +42,14 @@ impl EngineKind {
     /// The file that every store of this kind has.
     fn main_file(self) -> &'static str {
         match self {
+            Self::Segment => "MANIFEST",
             Self::Sqlite => "store.db",
         }
     }
 
     /// Whether its files are compressed already.
     pub(crate) fn is_compressed(self) -> bool {
-        match self {
-            Self::Sqlite => false,
-        }
+        self == Self::Segment
     }
 
     /// The kind of the store in `dir`; `None` when it has none.
@@ -76,6 +79,7 @@ impl EngineKind {
     pub fn open(self, dir: &Path, families: &[Family]) -> Result<Box<dyn Engine>> {
         let file = dir.join(self.main_file());
         Ok(match self {
+            Self::Segment => Box::new(SegmentEngine::open(dir)?),
             Self::Sqlite => Box::new(SqliteEngine::open(&file, families, Durability::Checkpoint)?),
         })
     }
@@ -87,6 +91,7 @@ impl EngineKind {
     pub fn open_read_only(self, dir: &Path) -> Result<Box<dyn Engine>> {
         let file = dir.join(self.main_file());
         Ok(match self {
+            Self::Segment => Box::new(SegmentEngine::open_read_only(dir)?),
             Self::Sqlite => Box::new(SqliteEngine::open_read_only(&file)?),
         })
     }

@@ -3,6 +3,7 @@
 pub mod fault;
 mod kind;
 pub mod memory;
+pub mod segment;
 pub mod sqlite;
 
 pub use kind::EngineKind;

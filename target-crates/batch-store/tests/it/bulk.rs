@@ -9,7 +9,7 @@ use batch_store::{
 use proptest::prelude::*;
 
 use crate::hooked::FAMILIES;
-use crate::support::{cases, check_indexes, rows};
+use crate::support::{RAW, Raw, cases, check_indexes, rows};
 
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -104,40 +104,6 @@ proptest! {
     }
 }
 
-/// A record whose key is any bytes: no key is too like another to be told apart.
-#[derive(Debug, Clone)]
-struct Raw(Vec<u8>, u32);
-
-const RAW: Family = Family::new("raw", Layout::Clustered);
-
-impl Record for Raw {
-    const PRIMARY: Family = RAW;
-    const INDEXES: &'static [Family] = &[];
-
-    fn key(&self) -> Vec<u8> {
-        self.0.clone()
-    }
-
-    fn index_keys(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    fn encode(&self) -> Result<Vec<u8>> {
-        Ok(self.1.to_le_bytes().to_vec())
-    }
-
-    fn decode(key: &[u8], value: &[u8]) -> Result<Self> {
-        Ok(Self(
-            key.to_vec(),
-            u32::from_le_bytes(value.try_into().unwrap()),
-        ))
-    }
-
-    fn primary_of(_index: usize, index_key: &[u8]) -> Result<Vec<u8>> {
-        Ok(index_key.to_vec())
-    }
-}
-
 /// Keys that share long prefixes, end within each other, and repeat.
 fn raw_key() -> impl Strategy<Value = Vec<u8>> {
     let tail = proptest::collection::vec(prop_oneof![Just(0_u8), Just(1), Just(255)], 0..20);
@@ -157,9 +123,9 @@ proptest! {
         keys in proptest::collection::vec(raw_key(), 0..400), repeat in 1..12_usize,
     ) {
         let keys = keys.iter().cycle().take(keys.len() * repeat);
-        let records: Vec<Raw> = keys.zip(0..).map(|(key, i)| Raw(key.clone(), i)).collect();
+        let records: Vec<Raw> = keys.zip(0_u32..).map(|(key, i)| Raw { key: key.clone(), value: i.to_le_bytes().to_vec() }).collect();
         let model: BTreeMap<_, _> =
-            records.iter().map(|raw| (raw.0.clone(), raw.1.to_le_bytes().to_vec())).collect();
+            records.iter().map(|raw| (raw.key.clone(), raw.value.clone())).collect();
         let expected: Rows = model.into_iter().collect();
         for threads in [1, 3] {
             let staged = Table::<Raw>::new().encode(&records, threads, |raw| raw).unwrap();

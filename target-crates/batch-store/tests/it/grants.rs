@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use batch_store::grants::{Grant, GrantReader, GrantSession};
 use batch_store::Error;
+use batch_store::grants::{Grant, GrantReader, GrantSession};
 use proptest::prelude::*;
 
 use crate::support::{all_pages, cases, check_indexes, some_grants};

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, SESSIONS};
 use batch_store::{
-    BulkLoad, Durability, Engine, EngineKind, Error, Family, Range, Result, Seq, WriteBatch,
+    BulkLoad, Durability, Engine, EngineKind, Error, Family, Range, Result, SegmentEngine, Seq,
+    WriteBatch,
 };
 
 /// The tables of a grants session.
@@ -108,6 +109,7 @@ impl Engine for Hooked {
 pub fn shared(kind: EngineKind, dir: &Path) -> Arc<Mutex<dyn Engine>> {
     std::fs::create_dir_all(dir).unwrap();
     match kind {
+        EngineKind::Segment => Arc::new(Mutex::new(SegmentEngine::open(dir).unwrap())),
         EngineKind::Sqlite => Arc::new(Mutex::new(
             batch_store::SqliteEngine::open(
                 &dir.join("store.db"),

@@ -3,6 +3,7 @@
 
 mod archive;
 mod bulk;
+mod conformance;
 mod durability;
 mod engine;
 mod events;
