@@ -63,8 +63,14 @@ fn write_archive(
     let manifest = read_manifest(dir, engine, files)?;
     let header = encode_header(&manifest)?;
     let fail = |error| Error::io("write", temporary)(error);
-    let file = File::create_new(temporary).map_err(Error::io("create", temporary))?;
-    let mut out = BufWriter::with_capacity(tuning::COPY_BUFFER_BYTES, file);
+    let file = disk.create(temporary)?;
+    let out = DiskFile {
+        disk,
+        path: temporary,
+        file,
+        len: 0,
+    };
+    let mut out = BufWriter::with_capacity(tuning::COPY_BUFFER_BYTES, out);
     out.write_all(&header).map_err(fail)?;
     let mut out = CheckedWriter::new(out);
     match manifest.encoding {
@@ -79,12 +85,37 @@ fn write_archive(
     let (mut out, crc) = out.finish();
     out.write_all(&crc.to_be_bytes()).map_err(fail)?;
     out.flush().map_err(fail)?;
-    disk.sync_file(temporary, out.get_ref())?;
-    let metadata = out.get_ref().metadata();
+    let out = out.get_ref();
+    disk.sync_file(temporary, &out.file)?;
     Ok(ArchiveInfo {
-        archive_bytes: metadata.map_err(Error::io("look at", temporary))?.len(),
+        archive_bytes: out.len,
         payload_bytes: manifest.payload_bytes(),
     })
+}
+
+/// A file that is written from its start through a [`Disk`].
+struct DiskFile<'a> {
+    disk: &'a dyn Disk,
+    path: &'a Path,
+    file: File,
+    len: u64,
+}
+
+impl Write for DiskFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.disk.write_at(self.path, &self.file, bytes, self.len);
+        written.map_err(|error| match error {
+            // The caller names the path once more.
+            Error::Io { source, .. } => std::io::Error::new(source.kind(), source),
+            other => std::io::Error::other(other),
+        })?;
+        self.len += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Magic, length of the manifest, manifest, its checksum.

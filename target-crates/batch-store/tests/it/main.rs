@@ -8,6 +8,8 @@ mod durability;
 mod engine;
 mod events;
 mod grants;
+mod grants_crash;
+mod grants_faults;
 mod hooked;
 mod keys;
 mod packages;
