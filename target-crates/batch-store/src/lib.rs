@@ -4,7 +4,7 @@
 //! The parts, from the disk upwards:
 //!
 //! * [`Engine`] applies a [`WriteBatch`] whole or not at all:
-//!   [`SqliteEngine`], and [`MemoryEngine`] as the model it is tested against.
+//!   [`SegmentEngine`], [`SqliteEngine`], and [`MemoryEngine`] as the model it is tested against.
 //! * [`Table`] turns a [`Record`] into a primary row and its index entries. It is
 //!   the only way into a batch, so a record without its index cannot be written.
 //! * [`Writer`] owns an engine and commits for many producers as its [`Policy`]
@@ -46,20 +46,24 @@ pub mod error;
 pub mod events;
 pub mod grants;
 pub mod keys;
+mod load;
 pub mod packages;
 pub mod page;
+mod sort;
 pub mod table;
 pub mod tuning;
 pub mod writer;
 
 pub use batch::{Op, WriteBatch};
-pub use bulk::{BulkLoad, SortedRun};
+pub use bulk::{BulkLoad, SortedRun, StagedLoad};
 pub use durability::{Ack, Durability, Frontier, Seq};
 pub use engine::fault::{FaultEngine, Faults};
 pub use engine::memory::MemoryEngine;
+pub use engine::segment::SegmentEngine;
 pub use engine::sqlite::SqliteEngine;
-pub use engine::{Engine, Range};
+pub use engine::{Engine, EngineKind, Range};
 pub use error::{Error, Result};
+pub use load::{EncodedLoad, LoadRow};
 pub use page::{Cursor, MAX_PAGE_ROWS, Page};
 pub use table::{Family, Layout, Record, Table};
 pub use writer::{Change, CloseReport, FlushWhen, OnFull, Policy, Stage, Ticket, Writer};

@@ -13,8 +13,18 @@ pub const PAGE_BYTES: u32 = 4096;
 /// Pages in the write-ahead log at which a commit starts a checkpoint.
 pub const WAL_AUTOCHECKPOINT_PAGES: u32 = 1000;
 
-/// Records in one transaction of [`GrantSession::put_grants`](crate::grants::GrantSession::put_grants).
-pub const BATCH_ROWS: usize = 256;
+/// Records that a thread encodes and sorts, at least: a bulk load of fewer than
+/// twice as many is encoded on the calling thread.
+pub const LOAD_SHARD_ROWS: usize = 1024;
+
+/// Threads that encode and sort a bulk load, at most.
+pub const LOAD_SHARDS: usize = 4;
+
+/// Stored records that a bulk load over others reads at a time.
+pub const LOAD_LOOKUP_ROWS: usize = 4096;
+
+/// Records in one transaction of [`GrantSession::delete_grants`](crate::grants::GrantSession::delete_grants).
+pub const DELETE_ROWS: usize = 10_000;
 
 /// Prepared statements a connection keeps.
 pub const STATEMENT_CACHE: usize = 16;
@@ -36,3 +46,32 @@ pub const EVENT_QUEUE_ITEMS: usize = 1024;
 
 /// Operations after which the event log's writer commits, at the latest.
 pub const EVENT_BATCH_OPS: usize = 100;
+
+/// Bytes of keys and values that the segment engine keeps in memory and in its
+/// log before it writes them into a segment.
+pub const SEGMENT_MEMTABLE_BYTES: usize = 16 << 20;
+
+/// Bytes of keys and values in one block of a segment, at least, before
+/// compression: the unit of reading.
+pub const SEGMENT_BLOCK_BYTES: usize = 16 << 10;
+
+/// Compression level of a segment's blocks (zstd; 1 is fastest).
+pub const SEGMENT_LEVEL: i32 = 1;
+
+/// Segments a store has, at most, before some are merged.
+pub const SEGMENT_MAX: usize = 8;
+
+/// Bytes of decoded blocks kept in memory.
+pub const SEGMENT_CACHE_BYTES: usize = 16 << 20;
+
+/// Bulk loads of fewer bytes go through the log like any batch: a segment of its
+/// own costs three syncs.
+pub const SEGMENT_INGEST_MIN_BYTES: usize = 64 << 10;
+
+/// Threads that encode a bulk load's blocks, at most.
+pub const SEGMENT_ENCODERS: usize = 4;
+
+/// The log grows by as many zeros as it holds already, from the first to at most
+/// the second number of bytes: writing into space that the file has makes a sync
+/// cheaper, as it need not record a new length.
+pub const LOG_STEP_BYTES: (u64, u64) = (64 << 10, 1 << 20);

@@ -234,7 +234,10 @@ impl Engine for SqliteEngine {
              ORDER BY key LIMIT ?4",
             family.name()
         );
-        let start = range.after.as_ref().unwrap_or(&range.start);
+        let start = range
+            .after
+            .as_ref()
+            .map_or(&range.start, |after| after.max(&range.start));
         let mut statement = self
             .connection()?
             .prepare_cached(&sql)

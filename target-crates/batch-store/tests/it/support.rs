@@ -1,9 +1,11 @@
 //! What several subjects need.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, StoredGrant};
-use batch_store::{Cursor, Engine, Page, Range, Record, Result};
+use batch_store::{Cursor, Engine, Layout, Page, Range, Record, Result};
 use proptest::test_runner::Config;
 
 /// Every row of the family.
@@ -58,11 +60,68 @@ pub fn some_grants(n: usize) -> Vec<Grant> {
         .collect()
 }
 
+/// This test binary again, running one ignored test that does the work of a child
+/// in `dir`. The name is the test's path: `module::test`.
+pub fn child(name: &str, dir: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--ignored", "--test-threads=1"]);
+    command
+        .env("BATCH_STORE_TEST_DIR", dir)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// The directory that [`child`] was given.
+pub fn child_dir() -> PathBuf {
+    std::env::var_os("BATCH_STORE_TEST_DIR")
+        .expect("run by its parent test")
+        .into()
+}
+
 /// Property tests run a fixed number of cases and leave no files behind.
 pub fn cases(cases: u32) -> Config {
     Config {
         cases,
         failure_persistence: None,
         ..Config::default()
+    }
+}
+
+/// A family of rows whose keys and values are any bytes.
+pub const RAW: batch_store::Family = batch_store::Family::new("raw", Layout::Clustered);
+
+/// A row of [`RAW`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    pub key: Vec<u8>,
+    pub value: Vec<u8>,
+}
+
+impl Record for Raw {
+    const PRIMARY: batch_store::Family = RAW;
+    const INDEXES: &'static [batch_store::Family] = &[];
+
+    fn key(&self) -> Vec<u8> {
+        self.key.clone()
+    }
+
+    fn index_keys(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    fn encode(&self) -> Result<Vec<u8>> {
+        Ok(self.value.clone())
+    }
+
+    fn decode(key: &[u8], value: &[u8]) -> Result<Self> {
+        Ok(Self {
+            key: key.to_vec(),
+            value: value.to_vec(),
+        })
+    }
+
+    fn primary_of(_index: usize, index_key: &[u8]) -> Result<Vec<u8>> {
+        Ok(index_key.to_vec())
     }
 }
