@@ -47,7 +47,7 @@ pub const ALL: &[Workload] = &[
     },
     Workload {
         name: "sentinel",
-        about: "indexed records through the SQLite engine, each batch synced",
+        about: "a grants session on the SQLite engine, written, packed and read",
         run: sentinel::run,
     },
 ];
