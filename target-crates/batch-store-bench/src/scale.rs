@@ -22,6 +22,12 @@ pub struct Scale {
     pub heartbeats: usize,
     /// Heartbeats of which each is synced before the next is sent.
     pub durable_heartbeats: usize,
+    /// Batches of the entity store, not counting those that replace undone blocks.
+    pub entity_batches: usize,
+    /// Events in each; a multiple of 200.
+    pub entity_batch_events: usize,
+    /// Changes that it keeps in memory.
+    pub entity_capacity: usize,
 }
 
 impl Scale {
@@ -35,6 +41,9 @@ impl Scale {
         preloaded_events: 2_000,
         heartbeats: 10_000,
         durable_heartbeats: 200,
+        entity_batches: 8,
+        entity_batch_events: 600,
+        entity_capacity: 2_000,
     };
 
     /// Minutes: the sizes of the systems that the store is modelled on.
@@ -47,6 +56,9 @@ impl Scale {
         preloaded_events: 544_000,
         heartbeats: 50_000,
         durable_heartbeats: 5_000,
+        entity_batches: 100,
+        entity_batch_events: 5_000,
+        entity_capacity: 100_000,
     };
 
     /// Whether these are the large sizes, and further shapes run.

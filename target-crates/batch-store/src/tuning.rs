@@ -75,3 +75,6 @@ pub const SEGMENT_ENCODERS: usize = 4;
 /// the second number of bytes: writing into space that the file has makes a sync
 /// cheaper, as it need not record a new length.
 pub const LOG_STEP_BYTES: (u64, u64) = (64 << 10, 1 << 20);
+
+/// Changes that an entity store keeps in memory, unless told otherwise.
+pub const ENTITY_CAPACITY: usize = 100_000;

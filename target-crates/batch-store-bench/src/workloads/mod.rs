@@ -1,5 +1,6 @@
 //! The workloads, by name.
 
+pub mod entities;
 pub mod grants;
 pub mod heartbeats;
 pub mod packages;
@@ -49,6 +50,11 @@ pub const ALL: &[Workload] = &[
         name: "sentinel",
         about: "a grants session on the SQLite engine, written, packed and read",
         run: sentinel::run,
+    },
+    Workload {
+        name: "entities",
+        about: "batches of events over a write-behind entity store, with reorganisations",
+        run: entities::run,
     },
 ];
 

@@ -15,6 +15,9 @@ const TINY: Scale = Scale {
     preloaded_events: 40,
     heartbeats: 400,
     durable_heartbeats: 20,
+    entity_batches: 2,
+    entity_batch_events: 200,
+    entity_capacity: 500,
     ..Scale::FAST
 };
 

@@ -6,6 +6,7 @@ mod bulk;
 mod conformance;
 mod durability;
 mod engine;
+mod entities;
 mod events;
 mod grants;
 mod grants_crash;
