@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::fault;
 use super::interrupt::{Interrupts, Urgency};
 use super::process_sys::{self, Reaped};
 use crate::error::{Context, Error, Result};
@@ -93,8 +94,9 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .expect("commands are checked to be non-empty");
     // A new file each time: a stray of an earlier run may still write into the old one.
     std::fs::remove_file(job.log).ok();
-    let log =
-        File::create_new(job.log).context(|| format!("cannot write {}", job.log.display()))?;
+    let log = fault::space_for("log-create")
+        .and_then(|()| File::create_new(job.log))
+        .context(|| format!("cannot write {}", job.log.display()))?;
     let started = Instant::now();
     let handle = duct::cmd(program, arguments)
         .dir(job.dir)

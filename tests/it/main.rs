@@ -5,6 +5,7 @@ mod support;
 mod ablate;
 mod bad_input;
 mod config_schema;
+mod faults;
 mod interrupts;
 mod keeps_and_drops;
 mod ledger;
