@@ -9,5 +9,6 @@ mod events;
 mod grants;
 mod keys;
 mod packages;
+mod segment;
 mod support;
 mod writer;
