@@ -13,5 +13,6 @@ mod grants_faults;
 mod hooked;
 mod keys;
 mod packages;
+mod segment;
 mod support;
 mod writer;
