@@ -46,6 +46,10 @@ pub enum Command {
     Log(LogArgs),
     /// Show everything about one run
     Show(ShowArgs),
+    /// Recompute verdicts from their recorded pairs alone and show how they came about
+    Explain(ExplainArgs),
+    /// Measure the head against the head without each kept commit: does it still pay?
+    Ablate(AblateArgs),
     /// Measure a kept commit against its parent again
     Reproduce(ReproduceArgs),
     /// Show the session: what was kept, what is claimed, whether a loop is running
@@ -149,6 +153,43 @@ pub struct ShowArgs {
 
     /// Print the run as JSON
     #[arg(long, conflicts_with = "diff")]
+    pub json: bool,
+}
+
+/// Flags of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The run's number; without it every verdict is recomputed, and those that differ are listed
+    #[arg(value_name = "N")]
+    pub run: Option<u64>,
+
+    /// Another ledger
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Print the explanation as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `ablate`.
+#[derive(Debug, Args)]
+pub struct AblateArgs {
+    /// Numbers of kept runs; all of the last session when none is given
+    #[arg(value_name = "N")]
+    pub run: Vec<u64>,
+
+    /// Take out those that cost or no longer pay, when the gate passes without them; the branch gets
+    /// a commit that reverts each
+    #[arg(long)]
+    pub drop: bool,
+
+    /// Pairs to measure for each
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(6..=10_000))]
+    pub pairs: u32,
+
+    /// Print the ledger lines as a JSON list
+    #[arg(long)]
     pub json: bool,
 }
 

@@ -106,12 +106,15 @@ fn file_state(repo: &Repo, project: &Project, path: &Path) -> FileState {
 
 fn ledger_state(path: &Path) -> LedgerState {
     let mut runs = 0;
-    let counted = ledger_read::each(path, |_, read| {
+    let counted = ledger_read::each_chained(path, |_, read| {
         runs += u64::from(matches!(read, Read::Run(_)));
         Ok(())
     });
     match counted {
-        Ok(()) => LedgerState::Readable { runs },
+        Ok(broken) => LedgerState::Readable {
+            runs,
+            edited: broken.first().copied(),
+        },
         Err(error) => LedgerState::Unreadable(error.to_string()),
     }
 }

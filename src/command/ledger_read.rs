@@ -12,14 +12,33 @@ use crate::flow::ledger::{Decoder, Tail};
 ///
 /// # Errors
 /// The file is missing or a line is damaged; a torn last line is only warned of.
-pub fn each(path: &Path, mut each: impl FnMut(&Decoder, Read) -> Result<()>) -> Result<()> {
+pub fn each(path: &Path, each: impl FnMut(&Decoder, Read) -> Result<()>) -> Result<()> {
+    read_with(Decoder::new(&path.display().to_string()), path, each).map(drop)
+}
+
+/// As [`each`], with the hash chain followed; also says which lines break it.
+///
+/// # Errors
+/// As [`each`].
+pub fn each_chained(
+    path: &Path,
+    each: impl FnMut(&Decoder, Read) -> Result<()>,
+) -> Result<Vec<u64>> {
+    let decoder = Decoder::new(&path.display().to_string()).following_the_chain();
+    read_with(decoder, path, each).map(|decoder| decoder.chain().broken().to_vec())
+}
+
+fn read_with(
+    mut decoder: Decoder,
+    path: &Path,
+    mut each: impl FnMut(&Decoder, Read) -> Result<()>,
+) -> Result<Decoder> {
     let file = File::open(path).map_err(|error| {
         Error::usage(format!("cannot read {}", path.display()))
             .because(error)
             .hint("`autoresearch run` creates it; `--file` reads another")
     })?;
     let mut reader = BufReader::with_capacity(1 << 18, file);
-    let mut decoder = Decoder::new(&path.display().to_string());
     let mut line = Vec::new();
     let mut number = 0;
     loop {
@@ -28,7 +47,7 @@ pub fn each(path: &Path, mut each: impl FnMut(&Decoder, Read) -> Result<()>) -> 
             .read_until(b'\n', &mut line)
             .context(|| format!("cannot read {}", path.display()))?;
         if length == 0 {
-            return Ok(());
+            return Ok(decoder);
         }
         number += 1;
         let read = if line.last() == Some(&b'\n') {
@@ -43,7 +62,7 @@ pub fn each(path: &Path, mut each: impl FnMut(&Decoder, Read) -> Result<()>) -> 
                         path.display(),
                         torn.number
                     );
-                    return Ok(());
+                    return Ok(decoder);
                 }
             }
         };

@@ -1,8 +1,10 @@
 //! One file a subcommand: each wires flow, driver and edges together and holds no logic.
 
+pub mod ablate;
 pub mod clean;
 pub mod completions;
 pub mod doctor;
+pub mod explain;
 pub mod init;
 pub mod ledger_read;
 pub mod log;

@@ -196,7 +196,11 @@ fn recorded_runs(path: &Path) -> Result<Vec<(ConfigLine, RunLine)>> {
                     runs.push((session.clone(), line.clone()));
                 }
             }
-            Read::Calibration(_) | Read::Claim(_) | Read::Skipped | Read::Newer { .. } => {}
+            Read::Calibration(_)
+            | Read::Claim(_)
+            | Read::Ablation(_)
+            | Read::Skipped
+            | Read::Newer { .. } => {}
         }
         Ok(())
     })?;

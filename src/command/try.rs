@@ -130,7 +130,8 @@ fn draft(opened: &Opened, args: &TryArgs, console: &Console) -> Result<Draft> {
 /// then is it sure that the working tree has all of it.
 fn last_tried_tree(opened: &Opened) -> Result<Option<Oid>> {
     let kept = &opened.state.kept;
-    let is_ours = kept.iter().all(|kept| kept.proposer == PROPOSER);
+    let nothing_dropped = opened.state.moves.len() == kept.len();
+    let is_ours = nothing_dropped && kept.iter().all(|kept| kept.proposer == PROPOSER);
     let last = kept.last().filter(|_| is_ours);
     last.map(|kept| opened.repo.tree_id(commit_id(&kept.commit)?))
         .transpose()

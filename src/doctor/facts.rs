@@ -67,6 +67,8 @@ pub enum LedgerState {
     Readable {
         /// Run lines in it.
         runs: u64,
+        /// First line that is not as this program wrote it, by the hash chain.
+        edited: Option<u64>,
     },
     /// Not readable, with the error.
     Unreadable(String),

@@ -157,7 +157,14 @@ fn ledger(facts: &Facts) -> Option<Finding> {
             Level::Ok,
             "no experiments.jsonl yet; the first run writes it".to_owned(),
         ),
-        LedgerState::Readable { runs } => finding(
+        LedgerState::Readable {
+            edited: Some(line), ..
+        } => finding(
+            Level::Warning,
+            format!("line {line} of experiments.jsonl is not as it was written: the hash chain breaks there"),
+        )
+        .advice("compare with a committed version (`git log -p experiments.jsonl`); `autoresearch explain` finds verdicts that do not follow from their pairs"),
+        LedgerState::Readable { runs, edited: None } => finding(
             Level::Ok,
             match runs {
                 1 => "1 run recorded".to_owned(),

@@ -35,7 +35,10 @@ fn healthy() -> Facts {
         config_file: Some(file),
         script: Some(file),
         checks: Some(file),
-        ledger: Some(LedgerState::Readable { runs: 3 }),
+        ledger: Some(LedgerState::Readable {
+            runs: 3,
+            edited: None,
+        }),
         lock: Some(LockState::Free),
         leftover_worktrees: Some(Vec::new()),
         submodules: Some(Vec::new()),

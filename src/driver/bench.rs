@@ -36,7 +36,7 @@ pub struct Bench {
     pub interrupts: Interrupts,
     /// The session's start, for the gate.
     pub start: Oid,
-    /// Metrics every run must print: the primary first.
+    /// Metrics every run must give.
     pub metrics: Vec<Judged>,
     /// Executions of the script in one run.
     pub repeats: u32,
@@ -93,9 +93,12 @@ impl Bench {
         let slots = Slots::open(repo)?;
         let logs = slots.scratch()?;
         let (primary, guards) = judged(&pinned.config);
+        // A composite is not printed but computed; its parts are guards.
+        let printed = (!pinned.config.metric.is_composite()).then_some(primary);
         process_sys::adopt_orphans();
         Ok(Self {
-            metrics: std::iter::once(primary)
+            metrics: printed
+                .into_iter()
                 .chain(guards.into_iter().map(|(metric, _)| metric))
                 .collect(),
             deadline: Duration::from_secs_f64(pinned.config.timeouts.benchmark_s),
@@ -194,7 +197,27 @@ impl Bench {
                 failed @ Run::Failed(..) => return Ok(failed),
             }
         }
+        let spec = &self.pinned.config.metric;
+        if spec.is_composite() {
+            let Some(value) = spec.composite(&means) else {
+                let detail = format!("the parts of {} have no mean", spec.name);
+                return Ok(Run::Failed(Reason::BadMetric, detail));
+            };
+            means.insert(spec.name.clone(), value);
+        }
         Ok(Run::Measured(means))
+    }
+
+    /// Runs what is in the slot once: `None` when it gives every metric, else what went wrong.
+    ///
+    /// # Errors
+    /// The script cannot be started, or the user wants to stop.
+    pub fn try_run(&mut self, slot: SlotName) -> Result<Option<String>> {
+        let _machine = self.machine_lock()?;
+        Ok(match self.execute(slot, true)? {
+            Run::Measured(_) => None,
+            Run::Failed(reason, detail) => Some(format!("{}: {detail}", reason.describe())),
+        })
     }
 
     fn execute(&mut self, slot: SlotName, full_deadline: bool) -> Result<Run> {

@@ -7,15 +7,15 @@ use git2::Oid;
 use super::bench::Bench;
 use super::calibrate::{self, Setting};
 use super::judge::{Sides, impossible, judge};
-use super::open::Opened;
+use super::open::{Opened, move_branch};
 use super::propose::{Draft, Proposers};
 use super::record::{Outcome, kept_message, ref_name, run_line};
 use crate::edge::console::Console;
 use crate::edge::interrupt::Interrupts;
 use crate::edge::{clock, host};
 use crate::error::{Error, Result};
-use crate::flow::decision::{SlotBias, calibration_due};
-use crate::flow::proposal::Proposal;
+use crate::flow::decision::{SlotBias, calibration_due, end_to_end_due, placebo_due};
+use crate::flow::proposal::{Change, Proposal};
 use crate::flow::record::{Durations, Environment, Line, Reason, RunLine, Status};
 use crate::flow::scope::Scope;
 
@@ -154,11 +154,18 @@ impl Engine {
             self.calibrate_if_due()?;
             self.console.phase("proposing");
             let started = Instant::now();
-            let Some(draft) = proposers.next(&self.opened, &mut self.bench, &self.console)? else {
-                return Ok(Ending::NothingLeft);
+            let draft = match self.placebo_if_due()? {
+                Some(placebo) => placebo,
+                None => match proposers.next(&self.opened, &mut self.bench, &self.console)? {
+                    Some(draft) => draft,
+                    None => return Ok(Ending::NothingLeft),
+                },
             };
             let line = self.evaluate(draft, started)?;
             proposers.note(&self.opened, &self.console);
+            if line.status == Status::Keep && end_to_end_due(self.opened.state.kept.len()) {
+                self.claim_if_due()?;
+            }
             fruitless = match line.reason {
                 Reason::ProposeFailed
                 | Reason::NoChange
@@ -171,6 +178,20 @@ impl Engine {
             }
         }
         Ok(Ending::IterationsDone)
+    }
+
+    /// Every so often a no-op goes the whole way in the place of a candidate.
+    fn placebo_if_due(&self) -> Result<Option<Draft>> {
+        let state = &self.opened.state;
+        if !placebo_due(state.candidates as usize, &state.params()) {
+            return Ok(None);
+        }
+        let head = commit_id(state.head())?;
+        Ok(Some(Draft {
+            proposal: Proposal::placebo(),
+            tree: Ok(self.opened.repo.tree_id(head)?),
+            again: true,
+        }))
     }
 
     /// Judges one proposal and records it.
@@ -215,7 +236,8 @@ impl Engine {
             Ok(tree) => *tree,
             Err((reason, detail)) => return Ok(Outcome::unmeasured(*reason, detail.clone())),
         };
-        if tree == self.opened.repo.tree_id(parent)? {
+        let is_placebo = draft.proposal.change == Change::Nothing;
+        if tree == self.opened.repo.tree_id(parent)? && !is_placebo {
             return Ok(Outcome::unmeasured(
                 Reason::NoChange,
                 "the proposal changes nothing",
@@ -251,8 +273,15 @@ impl Engine {
             .state
             .trial_setup()
             .ok_or_else(|| Error::environment("the session has no calibration"))?;
-        let sides = Sides { parent, candidate };
-        let (result, gate) = judge(&mut self.bench, &mut self.console, sides, setup, seed)?;
+        let sides = Sides {
+            parent,
+            candidate,
+            is_placebo,
+        };
+        let (mut result, gate) = judge(&mut self.bench, &mut self.console, sides, setup, seed)?;
+        if is_placebo && result.reason == Reason::Improved {
+            result.reason = Reason::PlaceboPassed;
+        }
         let mut outcome = Outcome::unmeasured(result.reason, "");
         outcome.result = result;
         outcome.gate = gate;
@@ -272,23 +301,14 @@ impl Engine {
 
     /// Makes the line durable, then moves ref and branch: a kill in between is healed from the line.
     fn record(&mut self, line: RunLine) -> Result<RunLine> {
-        let old_head = commit_id(self.opened.state.head())?;
         self.opened
             .ledger
             .append(&Line::Run(Box::new(line.clone())))?;
         self.next_run += 1;
         self.opened.state.ran(&line).map_err(impossible)?;
         let kept = line.status == Status::Keep;
-        if let (true, Some(candidate), Some(reference)) = (kept, &line.candidate, &line.reference) {
-            let new_head = commit_id(candidate)?;
-            let log = format!("autoresearch: keep run {}", line.run);
-            // The ref comes last: once it names the kept commit, the keep is complete, and where the
-            // branch is from then on is the user's business.
-            let branch = &self.opened.state.opened.branch;
-            self.opened
-                .repo
-                .advance_branch(branch, old_head, new_head, &log)?;
-            self.opened.repo.set_ref(reference, new_head, &log)?;
+        if kept {
+            move_branch(&self.opened.repo, &self.opened.state)?;
         }
         self.console
             .verdict(line.run, kept, &super::verdict_text::one_line(&line));
@@ -314,6 +334,11 @@ impl Engine {
         self.opened
             .ledger
             .append(&Line::Claim(Box::new(line.clone())))?;
+        if line.steps_do_not_add_up {
+            self.console.warn(
+                "steps do not add up: start to head, measured afresh, is not what the kept commits claim together",
+            );
+        }
         self.opened.state.claim = Some(line);
         Ok(())
     }

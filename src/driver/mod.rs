@@ -1,5 +1,6 @@
 //! The driver: takes what the state machines need to the edges and the answers back.
 
+pub mod ablate;
 pub mod bench;
 pub mod calibrate;
 pub mod engine;

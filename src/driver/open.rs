@@ -7,7 +7,6 @@ use git2::Oid;
 
 use super::engine::commit_id;
 use super::project::{IDEAS_FILE, PATCHES_DIRECTORY, Pinned, Project};
-use super::record::ref_name;
 use crate::edge::console::Console;
 use crate::edge::ledger_file::{self, LedgerFile};
 use crate::edge::lock::Lock;
@@ -16,7 +15,7 @@ use crate::edge::{clock, host};
 use crate::error::{Error, Result};
 use crate::flow::ledger::{Decoder, decode_text};
 use crate::flow::record::{ConfigLine, ConfigTag, FORMAT_VERSION, LEDGER_FILE};
-use crate::flow::session::{Kept, Past, SessionState};
+use crate::flow::session::{Move, Past, SessionState};
 
 /// A repository that this process may change, until the value is dropped.
 pub struct Opened {
@@ -120,7 +119,7 @@ pub fn take_lock(repo: &Repo) -> Result<Lock> {
 fn read_ledger(path: &Path, console: &Console) -> Result<(LedgerFile, Past)> {
     let mut file = LedgerFile::open(path)?;
     let text = LedgerFile::read(path)?;
-    let mut decoder = Decoder::new(&path.display().to_string());
+    let mut decoder = Decoder::new(&path.display().to_string()).following_the_chain();
     let mut past = Past::new();
     let ending = decode_text(&text, &mut decoder, |read| {
         past.apply(&read).map_err(|error| {
@@ -132,6 +131,13 @@ fn read_ledger(path: &Path, console: &Console) -> Result<(LedgerFile, Past)> {
         })
     })?;
     decoder.check_writable()?;
+    file.go_on_with(decoder.chain());
+    if let Some(line) = decoder.chain().broken().first() {
+        console.warn(&format!(
+            "{}: line {line} is not as it was written: somebody edited the file; going on with what it says now",
+            path.display()
+        ));
+    }
     if let Some(torn) = ending.torn {
         file.cut_torn_tail(torn.bytes as u64)?;
         console.warn(&format!(
@@ -162,7 +168,7 @@ fn continuation(
         return no("the config or a script changed since the last one");
     }
     let ids = std::iter::once(state.opened.start.as_str())
-        .chain(state.kept.iter().map(|kept| kept.commit.as_str()))
+        .chain(state.moves.iter().map(|one| one.commit.as_str()))
         .map(|id| Oid::from_str(id).ok().filter(|&id| repo.has_commit(id)));
     let Some(commits) = ids.collect::<Option<Vec<Oid>>>() else {
         return no("commits of the last one are not in this repository");
@@ -187,22 +193,21 @@ fn branch_is_where_left(repo: &Repo, state: &SessionState) -> bool {
     let current = repo
         .branch_target(&state.opened.branch)
         .map(|id| id.to_string());
-    match state.kept.last() {
+    match state.moves.last() {
         None => current.is_none(),
         Some(last) => {
             let is_at = |commit: &str| current.as_deref() == Some(commit);
-            let not_yet_made = current.is_none() && state.kept.len() == 1;
+            let not_yet_made = current.is_none() && state.moves.len() == 1;
             is_at(&last.commit)
-                || (!keep_is_complete(repo, state, last)
-                    && (is_at(state.previous_head()) || not_yet_made))
+                || (!is_complete(repo, last) && (is_at(state.previous_head()) || not_yet_made))
         }
     }
 }
 
-/// The ref of a kept run names the kept commit only after the branch was moved.
-fn keep_is_complete(repo: &Repo, state: &SessionState, kept: &Kept) -> bool {
-    let target = repo.ref_target(&ref_name(&state.opened.session, kept.run));
-    target.is_some_and(|id| id.to_string() == kept.commit)
+/// The ref of a move names its commit only after the branch was moved.
+fn is_complete(repo: &Repo, last: &Move) -> bool {
+    let target = repo.ref_target(&last.reference);
+    target.is_some_and(|id| id.to_string() == last.commit)
 }
 
 /// Whether all that was committed between is the loop's own: ledger, backlog and patches.
@@ -216,18 +221,26 @@ fn differs_only_in_our_files(repo: &Repo, pinned: &Pinned, old: Oid, new: Oid) -
     }))
 }
 
-/// A kill between the record of a keep and the move of the branch: the record counts.
+/// A kill between the record of a keep or drop and the move of the branch: the record counts.
 fn heal_branch(repo: &Repo, state: &SessionState) -> Result<()> {
-    let Some(last) = state.kept.last() else {
+    match state.moves.last() {
+        Some(last) if !is_complete(repo, last) => move_branch(repo, state),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Moves the branch from the head before to the head. The ref comes last: once it names the commit,
+/// the move is complete, and where the branch is from then on is the user's business.
+///
+/// # Errors
+/// Somebody else moved the branch.
+pub fn move_branch(repo: &Repo, state: &SessionState) -> Result<()> {
+    let Some(last) = state.moves.last() else {
         return Ok(());
     };
-    if keep_is_complete(repo, state, last) {
-        return Ok(());
-    }
     let (old, new) = (commit_id(state.previous_head())?, commit_id(&last.commit)?);
-    let log = format!("autoresearch: keep run {}", last.run);
-    repo.advance_branch(&state.opened.branch, old, new, &log)?;
-    repo.set_ref(&ref_name(&state.opened.session, last.run), new, &log)
+    repo.advance_branch(&state.opened.branch, old, new, &last.log)?;
+    repo.set_ref(&last.reference, new, &last.log)
 }
 
 fn new_session(

@@ -194,6 +194,7 @@ fn draft_of(plan: Plan, opened: &Opened) -> Result<Draft> {
             .apply_patch(head, &patch::with_git_headers(text))?
             .map_err(|why| not_applicable(format!("{path} does not apply: {why}"))),
         (Change::Knobs(settings), None) => turn_knobs(opened, head, settings)?,
+        (Change::Nothing, None) => Ok(opened.repo.tree_id(head)?),
         (Change::Agent, None) => Err((
             Reason::ProposeFailed,
             "an agent's change is made by running it".to_owned(),

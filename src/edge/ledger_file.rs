@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Result};
+use crate::flow::ledger::chain::Chain;
 use crate::flow::record::Line;
 
 /// The ledger of one project.
@@ -13,6 +14,7 @@ pub struct LedgerFile {
     path: PathBuf,
     /// Length we left it with, to notice when somebody else changed it.
     length: u64,
+    chain: Chain,
 }
 
 impl LedgerFile {
@@ -29,7 +31,13 @@ impl LedgerFile {
         Ok(Self {
             path: path.to_owned(),
             length,
+            chain: Chain::default(),
         })
+    }
+
+    /// Goes on with the chain as the file's last line left it.
+    pub fn go_on_with(&mut self, chain: Chain) {
+        self.chain = chain;
     }
 
     /// Where it is.
@@ -105,7 +113,8 @@ impl LedgerFile {
             ))
             .hint("nothing was written; run again to go on from the file as it is now"));
         }
-        let mut text = line.encode();
+        let mut chain = self.chain.clone();
+        let mut text = chain.link(&line.encode());
         text.push('\n');
         if length > 0 && !ends_with_newline(&mut file).context(context)? {
             text.insert(0, '\n');
@@ -121,6 +130,7 @@ impl LedgerFile {
             sync_parent(&self.path);
         }
         self.length = length + text.len() as u64;
+        self.chain = chain;
         Ok(())
     }
 }

@@ -67,6 +67,11 @@ pub struct Config {
     #[serde(default = "default_max_pairs")]
     pub max_pairs: u32,
 
+    /// Every how many candidates one is a placebo: the incumbent itself, sent through as if it were
+    /// new. It must not come through; how many did is in every summary. 0 is never; else at least 2.
+    #[serde(default = "default_placebo_every")]
+    pub placebo_every: u32,
+
     /// Shortest benchmark run, milliseconds; 0 to 60000. A shorter script is run several times in a
     /// row and the mean of its metrics counts as one run.
     #[serde(default = "default_min_run_ms")]
@@ -163,6 +168,9 @@ fn default_false_keeps() -> f64 {
 fn default_max_pairs() -> u32 {
     60
 }
+fn default_placebo_every() -> u32 {
+    25
+}
 fn default_min_run_ms() -> f64 {
     1e3 * super::decision::RUN_SECONDS_MIN
 }
@@ -196,6 +204,7 @@ impl Config {
             .expect("the range was checked when the config was read");
         params.min_effect = (1.0 + self.min_effect_percent / 100.0).ln();
         params.cap_pairs = self.max_pairs as usize;
+        params.placebo_every = self.placebo_every as usize;
         params
     }
 
@@ -248,6 +257,13 @@ impl Config {
                 ),
             );
         }
+        if self.placebo_every == 1 {
+            return fail(
+                "placebo_every",
+                "is 1, so every candidate would be a placebo; use 0 for none or at least 2"
+                    .to_owned(),
+            );
+        }
         if !(0.0..=60_000.0).contains(&self.min_run_ms) {
             return fail(
                 "min_run_ms",
@@ -270,6 +286,9 @@ impl Config {
             return fail("artifacts", "needs a `build`, which makes them".to_owned());
         }
         self.check_names(origin)?;
+        self.metric
+            .check_parts()
+            .or_else(|(field, problem)| fail(&field, problem))?;
         self.timeouts
             .check()
             .or_else(|(field, problem)| fail(&field, problem))?;

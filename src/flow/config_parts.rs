@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
+pub use super::config_metric::MetricPart;
 use super::decision::Direction;
 
 /// Prefix of the metrics that the driver measures itself, such as `driver.wall_ms`.
@@ -35,6 +36,9 @@ pub struct MetricSpec {
     /// Whether 0 is a real value. Without it 0 and less are a crash: a broken benchmark that
     /// prints 0 must not win. With it values are compared as ln(1 + value).
     pub allow_zero: bool,
+    /// When not empty, the metric is the weighted geometric mean of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<MetricPart>,
 }
 
 /// The object form, for serde and the schema; [`MetricSpec`] also accepts a bare name.
@@ -53,6 +57,10 @@ struct MetricObject {
     /// prints 0 must not win. With it values are compared as ln(1 + value).
     #[serde(default)]
     allow_zero: bool,
+    /// Makes `name` a composite: the weighted geometric mean of these metrics, each of which is a
+    /// guard as well. Two or more.
+    #[serde(default)]
+    parts: Vec<MetricPart>,
 }
 
 impl JsonSchema for MetricSpec {
@@ -87,6 +95,7 @@ impl<'de> Deserialize<'de> for MetricSpec {
                     unit: String::new(),
                     direction: Direction::default(),
                     allow_zero: false,
+                    parts: Vec::new(),
                 })
             }
 
@@ -97,6 +106,7 @@ impl<'de> Deserialize<'de> for MetricSpec {
                     unit: object.unit,
                     direction: object.direction,
                     allow_zero: object.allow_zero,
+                    parts: object.parts,
                 })
             }
         }

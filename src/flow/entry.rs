@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::decision::Direction;
-use super::record::{CalibrationLine, ClaimLine, ConfigLine, Reason, RunLine, Status};
+use super::record::{
+    AblationLine, CalibrationLine, ClaimLine, ConfigLine, Reason, RunLine, Status,
+};
 
 /// Who wrote a run's line, with what only they wrote.
 #[derive(Debug, Clone, PartialEq)]
@@ -168,6 +170,8 @@ pub enum Read {
     Run(Box<Entry>),
     /// An end-to-end measurement of ours.
     Claim(Box<ClaimLine>),
+    /// A kept commit of ours, left out.
+    Ablation(Box<AblationLine>),
     /// Nothing that counts: a blank line, a hook's, a table's header.
     Skipped,
     /// A line of a newer format that shares no keys with the formats known here.

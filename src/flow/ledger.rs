@@ -5,6 +5,7 @@
 //! exception is a last line that a crash cut short, which is told apart ([`TornTail`]) because the
 //! writer may cut it off. A file is never held in memory: [`Decoder::feed`] takes line by line.
 
+pub mod chain;
 mod line;
 mod place;
 #[cfg(test)]
@@ -16,6 +17,8 @@ pub use line::{Decoded, decode_line};
 pub(crate) use place::Place;
 
 use std::sync::Arc;
+
+use chain::Chain;
 
 use super::entry::{Entry, Read, Segment, Source};
 use super::foreign::{self, Foreign, Table};
@@ -64,6 +67,7 @@ pub struct Decoder {
     segments: Vec<Segment>,
     newer: Option<u32>,
     table: Option<Table>,
+    chain: Option<Chain>,
 }
 
 impl Decoder {
@@ -77,7 +81,20 @@ impl Decoder {
             segments: Vec::new(),
             newer: None,
             table: None,
+            chain: None,
         }
+    }
+
+    /// The same decoder, which follows the hash chain as well: reading takes longer.
+    #[must_use]
+    pub fn following_the_chain(mut self) -> Self {
+        self.chain = Some(Chain::default());
+        self
+    }
+
+    /// The chain as of the last line; that of an empty file when it was not followed.
+    pub fn chain(&self) -> Chain {
+        self.chain.clone().unwrap_or_default()
     }
 
     /// The segments so far, by index.
@@ -118,6 +135,9 @@ impl Decoder {
     pub fn feed(&mut self, number: u64, text: &str) -> Result<Read> {
         if text.trim().is_empty() {
             return Ok(Read::Skipped);
+        }
+        if let Some(chain) = &mut self.chain {
+            chain.read(number, text);
         }
         let origin = Arc::clone(&self.origin);
         let place = Place {
@@ -200,6 +220,10 @@ impl Decoder {
             Line::Claim(line) => {
                 self.session(&line.session, place)?;
                 Ok(Read::Claim(line))
+            }
+            Line::Ablation(line) => {
+                self.session(&line.session, place)?;
+                Ok(Read::Ablation(line))
             }
         }
     }

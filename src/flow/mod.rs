@@ -1,14 +1,17 @@
 //! The pure core, in the order in which the data flows. No I/O, no clock, and no randomness that
 //! is not passed in.
 
+pub mod ablation;
 pub mod coins;
 pub mod confidence;
 pub mod config;
 mod config_explain;
+pub mod config_metric;
 pub mod config_parts;
 pub mod decision;
 pub mod entry;
 pub mod environment;
+pub mod explain;
 pub mod foreign;
 pub mod ledger;
 pub mod measure;

@@ -33,6 +33,23 @@ pub enum Change {
     Knobs(BTreeMap<String, String>),
     /// Whatever the agent leaves in its worktree.
     Agent,
+    /// None: the incumbent once more, to test the loop itself.
+    Nothing,
+}
+
+impl Proposal {
+    /// The incumbent, sent through every step as if it were new.
+    pub fn placebo() -> Self {
+        Self {
+            description: "placebo: the incumbent, built and judged once more".to_owned(),
+            origin: Origin {
+                proposer: super::record::PLACEBO.to_owned(),
+                ..Origin::default()
+            },
+            change: Change::Nothing,
+            asi: None,
+        }
+    }
 }
 
 /// What proposers may know of a run that was judged: no running statistics.

@@ -8,6 +8,7 @@
 //! - [`CalibrationLine`]: an A/A measurement; the noise scale from here on.
 //! - [`RunLine`]: one candidate with every pair measured, so that its verdict can be recomputed.
 //! - [`ClaimLine`]: the end-to-end measurement of a session's start against its head.
+//! - [`AblationLine`]: the head measured against the head without one kept commit.
 //!
 //! Append only. An unknown status, reason or type is an error with its line number, never a keep.
 
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::ablation::{AblationLine, AblationTag, Worth};
 use super::config::Config;
 use super::decision::Calibration;
 pub use super::record_parts::{
@@ -248,6 +250,16 @@ pub struct RunLine {
     pub load: f64,
 }
 
+/// Proposer of a placebo: a no-op that the loop sends through itself.
+pub const PLACEBO: &str = "placebo";
+
+impl RunLine {
+    /// Whether it is a no-op that the loop sent through to test itself.
+    pub fn is_placebo(&self) -> bool {
+        self.origin.proposer == PLACEBO
+    }
+}
+
 /// The end-to-end measurement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -293,6 +305,8 @@ pub enum Line {
     Run(Box<RunLine>),
     /// An end-to-end measurement.
     Claim(Box<ClaimLine>),
+    /// A kept commit left out.
+    Ablation(Box<AblationLine>),
 }
 
 impl Line {
@@ -303,6 +317,7 @@ impl Line {
             Self::Calibration(line) => serde_json::to_string(line),
             Self::Run(line) => serde_json::to_string(line),
             Self::Claim(line) => serde_json::to_string(line),
+            Self::Ablation(line) => serde_json::to_string(line),
         };
         encoded.expect("records hold finite numbers and string keys only")
     }

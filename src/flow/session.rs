@@ -8,7 +8,9 @@ use super::decision::{Calibration, DecisionError, NoiseHistory, Params};
 use super::entry::Read;
 use super::measure::Judged;
 use super::proposal::Tried;
-use super::record::{CalibrationLine, ClaimLine, ConfigLine, Gain, Phase, Reason, RunLine, Status};
+use super::record::{
+    AblationLine, CalibrationLine, ClaimLine, ConfigLine, Gain, Phase, Reason, RunLine, Status,
+};
 use super::trial::TrialSetup;
 use super::trial_guards::{GuardSetup, guard_setup};
 
@@ -27,6 +29,17 @@ pub struct Kept {
     pub proposer: String,
 }
 
+/// One move of the branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// Where it went, full id.
+    pub commit: String,
+    /// The ref that names the commit once the move is complete.
+    pub reference: String,
+    /// The reflog's line.
+    pub log: String,
+}
+
 /// Everything known of the last session of a ledger.
 #[derive(Debug, Clone)]
 pub struct SessionState {
@@ -40,14 +53,18 @@ pub struct SessionState {
     pub tried: Vec<Tried>,
     /// Verdict of each tree judged.
     pub trees: BTreeMap<String, u64>,
-    /// Kept commits, oldest first.
+    /// Kept commits that are still in the head, oldest first.
     pub kept: Vec<Kept>,
+    /// Where the branch went, oldest first: a keep or a drop each.
+    pub moves: Vec<Move>,
     /// The latest end-to-end measurement.
     pub claim: Option<ClaimLine>,
     /// When the last line was written, milliseconds since 1970.
     pub last_timestamp: u64,
     /// Primary metric of each run that has one, with its status.
     pub metrics: Vec<(f64, Status)>,
+    /// Candidates so far, placebos among them.
+    pub candidates: u32,
     /// Candidates that reached the screening: the tests that can be false keeps.
     pub tests: u32,
     /// Whether a metric taken for exact has differed from itself: it is noisy from then on.
@@ -112,6 +129,10 @@ impl Past {
                 session.last_timestamp = line.timestamp;
                 Ok(())
             }),
+            Read::Ablation(line) => self.in_session(|session| {
+                session.ablated(line);
+                Ok(())
+            }),
             Read::Skipped | Read::Newer { .. } => Ok(()),
         }
     }
@@ -137,9 +158,11 @@ impl SessionState {
             tried: Vec::new(),
             trees: BTreeMap::new(),
             kept: Vec::new(),
+            moves: Vec::new(),
             claim: None,
             last_timestamp: opened.timestamp,
             metrics: Vec::new(),
+            candidates: 0,
             tests: 0,
             is_demoted: false,
             noise: Noise::default(),
@@ -149,9 +172,9 @@ impl SessionState {
 
     /// The commit that the next candidate is judged against.
     pub fn head(&self) -> &str {
-        self.kept
+        self.moves
             .last()
-            .map_or(self.opened.start.as_str(), |kept| kept.commit.as_str())
+            .map_or(self.opened.start.as_str(), |last| last.commit.as_str())
     }
 
     /// The incumbent's primary metric as last measured: of the last keep, else of the calibration.
@@ -165,12 +188,12 @@ impl SessionState {
         kept.map(|(value, _)| *value).or_else(calibrated)
     }
 
-    /// The commit before the last kept one: where the branch is when a kill came between the record
-    /// and the move.
+    /// The head before the last move: where the branch is when a kill came between the record and
+    /// the move.
     pub fn previous_head(&self) -> &str {
-        match self.kept.len() {
+        match self.moves.len() {
             0 | 1 => &self.opened.start,
-            n => &self.kept[n - 2].commit,
+            n => &self.moves[n - 2].commit,
         }
     }
 
@@ -204,15 +227,27 @@ impl SessionState {
     /// Its pairs hold impossible values.
     pub fn ran(&mut self, line: &RunLine) -> Result<(), DecisionError> {
         self.absorb_noise(line)?;
+        self.candidates += 1;
+        self.last_timestamp = line.timestamp;
+        self.is_demoted |= line.reason == Reason::NotExact;
+        // Proposers are not told of placebos, and a tree that is judged as one stays unjudged.
+        if line.is_placebo() {
+            return Ok(());
+        }
         self.tests += u32::from(line.pairs.iter().any(|pair| pair.phase == Phase::Screen));
         if line.metric > 0.0 {
             self.metrics.push((line.metric, line.status));
         }
-        self.is_demoted |= line.reason == Reason::NotExact;
         if let Some(tree) = line.tree.as_ref().filter(|_| says_something(line.reason)) {
             self.trees.entry(tree.clone()).or_insert(line.run);
         }
         if let (Status::Keep, Some(commit)) = (line.status, &line.candidate) {
+            self.moves
+                .extend(line.reference.as_ref().map(|reference| Move {
+                    commit: commit.clone(),
+                    reference: reference.clone(),
+                    log: format!("autoresearch: keep run {}", line.run),
+                }));
             self.kept.push(Kept {
                 run: line.run,
                 commit: commit.clone(),
@@ -229,8 +264,22 @@ impl SessionState {
             detail: line.detail.clone(),
             estimate: line.estimate,
         });
-        self.last_timestamp = line.timestamp;
         Ok(())
+    }
+
+    /// Takes a kept commit that was left out; when it was dropped, the head is without it.
+    pub fn ablated(&mut self, line: &AblationLine) {
+        self.last_timestamp = line.timestamp;
+        let (true, Some(commit), Some(reference)) = (line.dropped, &line.without, &line.reference)
+        else {
+            return;
+        };
+        self.kept.retain(|kept| kept.run != line.of);
+        self.moves.push(Move {
+            commit: commit.clone(),
+            reference: reference.clone(),
+            log: format!("autoresearch: drop run {}", line.of),
+        });
     }
 
     /// The residuals of a screening are further samples of the noise. Exact metrics have none.
@@ -273,7 +322,11 @@ impl SessionState {
         Some(TrialSetup {
             params,
             primary,
-            exact: calibration.primary.exact.filter(|_| !self.is_demoted),
+            // A mean of several values has no smallest unit.
+            exact: calibration
+                .primary
+                .exact
+                .filter(|_| !self.is_demoted && !self.opened.config.metric.is_composite()),
             scale,
             guards,
             builds_in_run: self.opened.config.build.is_none(),
@@ -295,7 +348,8 @@ fn says_something(reason: Reason) -> bool {
         | Reason::RunFailed
         | Reason::Drift
         | Reason::GateFailed => true,
-        Reason::Repeat
+        Reason::PlaceboPassed
+        | Reason::Repeat
         | Reason::NotApplicable
         | Reason::Inconclusive
         | Reason::GuardUndecided
@@ -306,7 +360,7 @@ fn says_something(reason: Reason) -> bool {
     }
 }
 
-/// The primary metric and the guards with their tolerances. Wall time is a guard of its own whenever
+/// The primary metric and the guards with their tolerances. The parts of a composite are guards. Wall time is a guard of its own whenever
 /// it is not named already: a metric may not be bought with a slower process.
 pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
     let primary = Judged {
@@ -326,6 +380,16 @@ pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
             (metric, guard.tolerance_percent)
         })
         .collect();
+    for part in &config.metric.parts {
+        if guards.iter().all(|(guard, _)| guard.name != part.name) {
+            let metric = Judged {
+                name: part.name.clone(),
+                direction: part.direction,
+                allow_zero: part.allow_zero,
+            };
+            guards.push((metric, part.tolerance_percent));
+        }
+    }
     let is_named =
         primary.name == DRIVER_WALL || guards.iter().any(|(guard, _)| guard.name == DRIVER_WALL);
     if !is_named {

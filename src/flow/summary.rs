@@ -51,10 +51,18 @@ pub struct SessionSummary {
     pub segment: Segment,
     /// How its runs ended.
     pub counts: Counts,
-    /// The kept ones, in order.
+    /// The kept ones that are still in the head, in order.
     pub kept: Vec<Kept>,
-    /// Runs that were screened: each had its chance to be kept falsely.
+    /// Kept runs that `ablate` took out again.
+    pub dropped: Vec<u64>,
+    /// The commit after the last drop, when nothing was kept since.
+    head_after_drop: Option<String>,
+    /// Runs that were screened: each had its chance to be kept falsely. Placebos had none.
     pub judged: u64,
+    /// Placebos judged to the end.
+    pub placebos: u64,
+    /// Those among them that would have been kept.
+    pub placebos_passed: u64,
     /// Seconds spent, by what on, over all runs.
     pub spent: Durations,
     /// The last end-to-end claim.
@@ -96,7 +104,11 @@ impl SessionSummary {
             segment,
             counts: Counts::default(),
             kept: Vec::new(),
+            dropped: Vec::new(),
+            head_after_drop: None,
             judged: 0,
+            placebos: 0,
+            placebos_passed: 0,
             spent: Durations::default(),
             claim: None,
         }
@@ -107,7 +119,8 @@ impl SessionSummary {
     pub fn head(&self) -> Option<&str> {
         let session = self.segment.session.as_ref()?;
         let last = self.kept.last().map(|kept| kept.commit.as_str());
-        Some(last.unwrap_or(&session.start))
+        let dropped = self.head_after_drop.as_deref();
+        Some(dropped.or(last).unwrap_or(&session.start))
     }
 
     /// Proved bound on the expected number of kept runs without any effect:
@@ -133,10 +146,17 @@ impl SessionSummary {
         self.counts.add(entry.status, entry.reason);
         let line = entry.line();
         if let Some(line) = line {
-            self.judged += u64::from(was_screened(line));
+            let screened = u64::from(was_screened(line));
+            if line.is_placebo() {
+                self.placebos += screened;
+                self.placebos_passed += u64::from(line.reason == Reason::PlaceboPassed);
+            } else {
+                self.judged += screened;
+            }
             add_durations(&mut self.spent, &line.durations);
         }
         if entry.status == Status::Keep {
+            self.head_after_drop = None;
             let full = line.and_then(|line| line.candidate.clone());
             self.kept.push(Kept {
                 run: entry.run,
@@ -159,14 +179,18 @@ impl Summary {
             }
             Read::Run(entry) => self.session(entry.segment).add(entry),
             Read::Claim(claim) => {
-                let session = self.sessions.iter_mut().rev().find(|session| {
-                    let line = session.segment.session.as_ref();
-                    line.is_some_and(|line| line.session == claim.session)
-                });
-                if let Some(session) = session {
+                if let Some(session) = self.named(&claim.session) {
                     session.claim = Some(claim.clone());
                 }
             }
+            Read::Ablation(line) if line.dropped => {
+                if let Some(session) = self.named(&line.session) {
+                    session.kept.retain(|kept| kept.run != line.of);
+                    session.dropped.push(line.of);
+                    session.head_after_drop.clone_from(&line.without);
+                }
+            }
+            Read::Ablation(_) => {}
             Read::Calibration(_) | Read::Skipped | Read::Newer { .. } => {}
         }
     }
@@ -186,6 +210,14 @@ impl Summary {
             }
         }
         total
+    }
+
+    /// The session of that id.
+    fn named(&mut self, id: &str) -> Option<&mut SessionSummary> {
+        self.sessions.iter_mut().rev().find(|session| {
+            let line = session.segment.session.as_ref();
+            line.is_some_and(|line| line.session == id)
+        })
     }
 
     /// The session of a segment; one for runs before any config line of a foreign log.

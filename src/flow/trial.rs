@@ -20,7 +20,7 @@ use super::decision::{
 use super::measure::{Judged, percent_better};
 use super::record::{Gain, Pair, Phase, Reason};
 use super::trial_guards::{GuardPanel, GuardSetup};
-pub use super::trial_result::{Replayed, TrialResult, replay};
+pub use super::trial_result::{Replayed, TrialResult, replay, retrace};
 
 /// What a trial judges by.
 #[derive(Debug, Clone)]

@@ -60,22 +60,27 @@ pub enum Replayed {
 /// # Errors
 /// A pair does not fit the phase it would have had, or a value is impossible.
 pub fn replay(setup: TrialSetup, seed: u64, pairs: &[Pair]) -> Result<Replayed, String> {
+    retrace(setup, seed, pairs).map(|(_, replayed)| replayed)
+}
+
+/// [`replay`], with the trial as the last pair leaves it.
+///
+/// # Errors
+/// As [`replay`].
+pub fn retrace(setup: TrialSetup, seed: u64, pairs: &[Pair]) -> Result<(Trial, Replayed), String> {
     let mut trial = Trial::new(setup, seed);
     let mut recorded = pairs.iter();
-    loop {
+    let replayed = loop {
         match trial.next_need() {
             Need::Done => {
                 let reason = trial.reason().expect("a trial that is done has a reason");
-                return match recorded.next() {
-                    None => Ok(Replayed::Verdict(reason)),
-                    Some(_) => Err("there are pairs after the verdict".to_owned()),
-                };
+                break Replayed::Verdict(reason);
             }
-            Need::Gate => return Ok(Replayed::ReachesGate),
+            Need::Gate => break Replayed::ReachesGate,
             Need::SwapSlots => trial.swapped(),
             Need::Pair(plan) => {
                 let Some(pair) = recorded.next() else {
-                    return Ok(Replayed::Unfinished);
+                    break Replayed::Unfinished;
                 };
                 if (pair.phase, pair.slot) != (plan.phase, plan.slot) {
                     return Err(format!(
@@ -88,5 +93,10 @@ pub fn replay(setup: TrialSetup, seed: u64, pairs: &[Pair]) -> Result<Replayed, 
                     .map_err(|error| error.to_string())?;
             }
         }
+    };
+    // Nothing is left to be asked for, so nothing recorded may be left over.
+    match recorded.next() {
+        Some(_) => Err("there are pairs after the verdict".to_owned()),
+        None => Ok((trial, replayed)),
     }
 }

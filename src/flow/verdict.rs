@@ -52,6 +52,8 @@ pub enum Reason {
     GuardUndecided,
     /// A metric taken for exact differed between two runs of one build.
     NotExact,
+    /// A placebo came through: it would have been a false keep, and is not kept.
+    PlaceboPassed,
     /// The build command failed.
     BuildFailed,
     /// The benchmark exited with an error, twice.
@@ -83,13 +85,40 @@ impl Reason {
             | Self::NotConfirmed
             | Self::GuardFailed
             | Self::GuardUndecided
-            | Self::NotExact => Status::Discard,
+            | Self::NotExact
+            | Self::PlaceboPassed => Status::Discard,
             Self::BuildFailed
             | Self::RunFailed
             | Self::Timeout
             | Self::BadMetric
             | Self::ProposeFailed => Status::Crash,
             Self::Drift | Self::GateFailed | Self::GateFlaky => Status::ChecksFailed,
+        }
+    }
+
+    /// Whether something other than the numbers ended it: a build, a failed run, a refusal before
+    /// the first pair.
+    pub fn ends_from_outside(self) -> bool {
+        match self {
+            Self::NoChange
+            | Self::Repeat
+            | Self::NotApplicable
+            | Self::BuildFailed
+            | Self::RunFailed
+            | Self::Timeout
+            | Self::BadMetric
+            | Self::ProposeFailed
+            | Self::Drift => true,
+            Self::Improved
+            | Self::NoGain
+            | Self::Inconclusive
+            | Self::NotConfirmed
+            | Self::GuardFailed
+            | Self::GuardUndecided
+            | Self::NotExact
+            | Self::PlaceboPassed
+            | Self::GateFailed
+            | Self::GateFlaky => false,
         }
     }
 
@@ -106,6 +135,7 @@ impl Reason {
             Self::GuardFailed => "guard failed",
             Self::GuardUndecided => "guard undecided",
             Self::NotExact => "metric is not exact",
+            Self::PlaceboPassed => "placebo passed",
             Self::BuildFailed => "build failed",
             Self::RunFailed => "benchmark failed",
             Self::Timeout => "timed out",

@@ -296,6 +296,7 @@ fn sentence(reason: Reason) -> &'static str {
         Reason::GuardFailed => "another metric got worse by more than is tolerated",
         Reason::GuardUndecided => "it stayed unclear whether another metric gets worse",
         Reason::NotExact => "a metric that must not vary varied",
+        Reason::PlaceboPassed => "it changed nothing",
         Reason::BuildFailed => "it does not build",
         Reason::RunFailed => "the benchmark fails with it",
         Reason::Timeout => "the benchmark takes too long with it",

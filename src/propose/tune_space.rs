@@ -240,7 +240,11 @@ fn gain(run: &Tried) -> f64 {
         | Reason::NotConfirmed
         | Reason::GuardUndecided
         | Reason::GateFlaky => measured.unwrap_or(0.0),
-        Reason::NoChange | Reason::Repeat | Reason::NotApplicable | Reason::ProposeFailed => 0.0,
+        Reason::NoChange
+        | Reason::Repeat
+        | Reason::NotApplicable
+        | Reason::PlaceboPassed
+        | Reason::ProposeFailed => 0.0,
         Reason::GuardFailed
         | Reason::NotExact
         | Reason::BuildFailed

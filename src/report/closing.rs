@@ -11,7 +11,6 @@ const KEPT_MAX: usize = 20;
 
 /// The summary of one session, with a newline at the end.
 pub fn text(session: &SessionSummary) -> String {
-    let counts = &session.counts;
     let mut text = format!("{}\n", tally(session));
     for kept in session.kept.iter().take(KEPT_MAX) {
         text.push_str(&format!(
@@ -25,11 +24,17 @@ pub fn text(session: &SessionSummary) -> String {
             "  ... and {more} more: autoresearch log --status keep\n"
         ));
     }
+    if let Some(dropped) = dropped(session) {
+        text.push_str(&format!("  {dropped}\n"));
+    }
     text.push_str(&format!("{}\n", claim(session)));
-    if counts.kept > 0
+    if session.judged > 0
         && let Some(bound) = session.false_keeps_bound()
     {
         text.push_str(&format!("{}\n", bound_text(session.judged, bound)));
+    }
+    if let Some(placebos) = placebos(session) {
+        text.push_str(&format!("{placebos}\n"));
     }
     if let Some(review) = review(session) {
         text.push('\n');
@@ -130,6 +135,27 @@ pub(super) fn bound_text(judged: u64, bound: f64) -> String {
         "of {} at most {bound:.2} false keeps are to be expected",
         plural(judged, "judged candidate")
     )
+}
+
+/// `dropped again: run 3, run 7`; `None` when `ablate` dropped nothing.
+pub(super) fn dropped(session: &SessionSummary) -> Option<String> {
+    let runs: Vec<String> = session
+        .dropped
+        .iter()
+        .map(|run| format!("run {run}"))
+        .collect();
+    (!runs.is_empty()).then(|| format!("dropped again: {}", runs.join(", ")))
+}
+
+/// `0 of 8 placebos kept`; `None` before the first.
+pub(super) fn placebos(session: &SessionSummary) -> Option<String> {
+    (session.placebos > 0).then(|| {
+        format!(
+            "{} of {} kept",
+            session.placebos_passed,
+            plural(session.placebos, "placebo")
+        )
+    })
 }
 
 /// How to look at the kept commits and take them over; `None` when there are none.

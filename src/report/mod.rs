@@ -1,8 +1,10 @@
 //! What people and programs see of a ledger: pure functions from its entries to text and JSON.
 //! No terminal is asked anything: width and colour are parameters.
 
+pub mod ablation;
 pub mod closing;
 pub mod doctor;
+pub mod explain;
 pub mod format;
 pub mod log;
 pub mod reason;

@@ -44,6 +44,7 @@ fn explain(reason: Reason) -> &'static str {
         Reason::GuardFailed => "A guard metric got worse by more than its tolerance.",
         Reason::GuardUndecided => "A guard metric could not be decided within its pairs.",
         Reason::NotExact => "A metric taken for exact differed between runs of one build.",
+        Reason::PlaceboPassed => "A no-op came through every test: not kept, but counted.",
         Reason::BuildFailed => "The build command failed.",
         Reason::RunFailed => "The benchmark exited with an error, twice.",
         Reason::Timeout => "The benchmark passed its deadline, twice.",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::closing::{bound_text, claim, kept_line, plural, tally};
+use super::closing::{bound_text, claim, dropped, kept_line, placebos, plural, tally};
 use super::format;
 use super::show::times;
 use crate::flow::measure::percent_better;
@@ -93,9 +93,11 @@ fn detail(session: &SessionSummary) -> String {
         let label = if index == 0 { "kept" } else { "" };
         field(label, &kept_line(kept, segment.direction));
     }
+    field("", &dropped(session).unwrap_or_default());
     field("claim", &claim(session));
     if let Some(bound) = session.false_keeps_bound() {
         field("trust", &bound_text(session.judged, bound));
+        field("", &placebos(session).unwrap_or_default());
         field("time", &times(&session.spent));
     }
     lines.join("\n") + "\n"
@@ -149,8 +151,11 @@ fn session_json(session: &SessionSummary) -> Value {
         "head": session.head(),
         "counts": session.counts,
         "kept": session.kept,
+        "dropped": session.dropped,
         "judged": session.judged,
         "false_keeps_bound": session.false_keeps_bound(),
+        "placebos": session.placebos,
+        "placebos_kept": session.placebos_passed,
         "spent": line.map(|_| session.spent),
         "claim_state": state,
         "claim": session.claim.as_ref().map(|claim| json!({

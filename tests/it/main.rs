@@ -2,10 +2,12 @@
 
 mod support;
 
+mod ablate;
 mod bad_input;
 mod config_schema;
 mod interrupts;
 mod keeps_and_drops;
+mod ledger;
 mod processes;
 mod recomputed;
 mod tidy;

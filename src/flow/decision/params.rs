@@ -65,8 +65,8 @@ pub struct Params {
     /// Evidence of a slot bias at which a calibration is refused. Default 100:
     /// false alarm at most 2 %, two sides.
     pub slot_refuse_e: f64,
-    /// Every how many candidates one is a placebo; at least 2. Default 25, a
-    /// cost of 4 %.
+    /// Every how many candidates one is a placebo; at least 2, or 0 for never.
+    /// Default 25, a cost of 4 %.
     pub placebo_every: usize,
 }
 

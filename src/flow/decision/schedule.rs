@@ -16,10 +16,10 @@ pub const END_TO_END_EVERY_KEEPS: usize = 10;
 
 /// Whether candidate number `index`, from 0, is a placebo: a no-op sent through
 /// the full path, which must not be kept. With the default every 25th,
-/// `index` 24, 49, ...
+/// `index` 24, 49, ...; never with [`Params::placebo_every`] 0.
 #[must_use]
 pub fn placebo_due(index: usize, params: &Params) -> bool {
-    (index + 1).is_multiple_of(params.placebo_every)
+    params.placebo_every > 0 && (index + 1).is_multiple_of(params.placebo_every)
 }
 
 /// Whether the session is due for an informal end-to-end comparison, having

@@ -33,7 +33,7 @@ struct Head {
 }
 
 /// The `type`s of our lines.
-const TYPES: &[&str] = &["config", "calibration", "run", "claim"];
+const TYPES: &[&str] = &["config", "calibration", "run", "claim", "ablation"];
 
 /// Decodes the text of line `number` of the file `origin`, without its newline.
 ///
@@ -45,6 +45,7 @@ const TYPES: &[&str] = &["config", "calibration", "run", "claim"];
 /// the hint names the nearest known word when there is one.
 pub fn decode_line(text: &str, number: u64, origin: &str) -> Result<Decoded> {
     let place = Place { origin, number };
+    let text = &*super::chain::without_link(text);
     let head = head(text, place)?;
     let Some(format) = head.format else {
         return Ok(Decoded::Foreign(object(text, place)?));
@@ -74,6 +75,13 @@ pub fn decode_line(text: &str, number: u64, origin: &str) -> Result<Decoded> {
             Line::Run(line)
         }
         "claim" => Line::Claim(strict(text, place)?),
+        "ablation" => {
+            let line: Box<crate::flow::record::AblationLine> = strict(text, place)?;
+            if line.dropped && (line.without.is_none() || line.reference.is_none()) {
+                return Err(place.error("a dropped commit without `without` and `ref`"));
+            }
+            Line::Ablation(line)
+        }
         other => return Err(place.unknown("type", other, TYPES)),
     };
     Ok(Decoded::Line(line))

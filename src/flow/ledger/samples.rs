@@ -188,7 +188,7 @@ pub(crate) fn run(line: RunLine) -> String {
 }
 
 /// Every reason.
-pub(crate) const REASONS: [Reason; 18] = [
+pub(crate) const REASONS: [Reason; 19] = [
     Reason::Improved,
     Reason::NoChange,
     Reason::Repeat,
@@ -199,6 +199,7 @@ pub(crate) const REASONS: [Reason; 18] = [
     Reason::GuardFailed,
     Reason::GuardUndecided,
     Reason::NotExact,
+    Reason::PlaceboPassed,
     Reason::BuildFailed,
     Reason::RunFailed,
     Reason::Timeout,

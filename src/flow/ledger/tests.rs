@@ -90,7 +90,7 @@ fn an_unknown_word_is_an_error_with_line_field_and_the_nearest_known_word() {
     );
     check_refused(
         &damaged(r#""type":"run""#, r#""type":"rum""#),
-        "2: `type`: unknown value `rum`, expected one of `config`, `calibration`, `run`, `claim`",
+        "2: `type`: unknown value `rum`, expected one of `config`, `calibration`, `run`, `claim`, `ablation`",
         Some("did you mean `run`?"),
     );
     let text = refusal(&damaged(r#""reason":"improved""#, r#""reason":"imprved""#));

@@ -73,7 +73,7 @@ fn without_a_keep_there_is_nothing_to_claim_or_merge() {
     check(
         vec![samples::ended(1, Reason::NoChange, "")],
         None,
-        "1 run: 0 kept, 1 discarded\nnothing is claimed: nothing was kept\n",
+        "1 run: 0 kept, 1 discarded\nnothing is claimed: nothing was kept\nof 1 judged candidate at most 0.01 false keeps are to be expected\n",
     );
 }
 

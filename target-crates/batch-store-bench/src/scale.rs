@@ -20,6 +20,8 @@ pub struct Scale {
     pub preloaded_events: usize,
     /// Heartbeats sent.
     pub heartbeats: usize,
+    /// Heartbeats of which each is synced before the next is sent.
+    pub durable_heartbeats: usize,
 }
 
 impl Scale {
@@ -32,6 +34,7 @@ impl Scale {
         package_rows: 1_352,
         preloaded_events: 2_000,
         heartbeats: 10_000,
+        durable_heartbeats: 200,
     };
 
     /// Minutes: the sizes of the systems that the store is modelled on.
@@ -43,7 +46,14 @@ impl Scale {
         package_rows: 20_000,
         preloaded_events: 544_000,
         heartbeats: 50_000,
+        durable_heartbeats: 5_000,
     };
+
+    /// Whether these are the large sizes, and further shapes run.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        *self == Self::FULL
+    }
 
     /// As the environment says.
     ///

@@ -34,6 +34,7 @@ pub(super) const REASONS: &[&str] = &[
     "guard_failed",
     "guard_undecided",
     "not_exact",
+    "placebo_passed",
     "build_failed",
     "run_failed",
     "timeout",
@@ -191,6 +192,28 @@ const CLAIM: Keys = &[
     ("pairs", true, List(PAIR)),
 ];
 
+const ABLATION: Keys = &[
+    ("type", true, OneOf(&["ablation"])),
+    ("format", true, Whole),
+    ("session", true, Text),
+    ("timestamp", true, Whole),
+    ("of", true, Whole),
+    ("head", true, Text),
+    ("without", false, Text),
+    ("ref", false, Text),
+    (
+        "worth",
+        true,
+        OneOf(&["pays", "no_longer_pays", "costs", "cannot_tell", "needed"]),
+    ),
+    ("detail", false, Text),
+    ("estimate", false, Object(GAIN)),
+    ("gate", true, Object(GATE)),
+    ("dropped", true, Flag),
+    ("seed", true, Whole),
+    ("pairs", true, List(PAIR)),
+];
+
 /// What is wrong with a line, by the documentation.
 pub(super) fn problem(line: &Value) -> Option<String> {
     match line["type"].as_str() {
@@ -198,6 +221,7 @@ pub(super) fn problem(line: &Value) -> Option<String> {
         Some("config") => walk(line, CONFIG, "config"),
         Some("calibration") => walk(line, CALIBRATION, "calibration"),
         Some("claim") => walk(line, CLAIM, "claim"),
+        Some("ablation") => walk(line, ABLATION, "ablation"),
         other => Some(format!("type {other:?}")),
     }
 }
@@ -216,6 +240,7 @@ pub(super) fn keys() -> Vec<&'static str> {
         CONFIG,
         CALIBRATION,
         CLAIM,
+        ABLATION,
     ];
     all.iter()
         .copied()

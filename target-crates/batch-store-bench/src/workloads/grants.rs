@@ -18,7 +18,7 @@ use crate::rng::Rng;
 use crate::scale::Scale;
 use crate::{BenchError, Result, verify};
 
-const SYNC_ID: &str = "2kPZ8mVtQ0yXcJ5bRfW7uLsNaEd";
+pub(crate) const SYNC_ID: &str = "2kPZ8mVtQ0yXcJ5bRfW7uLsNaEd";
 const DISCOVERED_AT_NS: i64 = 1_767_225_600_123_456_789;
 
 /// Grants `0..n` as the generator makes them.
@@ -216,7 +216,7 @@ fn check(reader: &GrantReader, rows: &[Grant], given: &[Grant]) -> Result<()> {
     )
 }
 
-fn digest<'a>(grants: impl IntoIterator<Item = &'a Grant>) -> (usize, u32) {
+pub(crate) fn digest<'a>(grants: impl IntoIterator<Item = &'a Grant>) -> (usize, u32) {
     let mut hasher = Hasher::new();
     let mut count = 0;
     for grant in grants {

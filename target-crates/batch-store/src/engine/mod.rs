@@ -1,9 +1,12 @@
 //! [`Engine`]: what applies a [`WriteBatch`] whole or not at all.
 
 pub mod fault;
+mod kind;
 pub mod memory;
 pub mod segment;
 pub mod sqlite;
+
+pub use kind::EngineKind;
 
 use std::path::Path;
 

@@ -2,11 +2,15 @@
 //! speed-up may change, so a candidate may not edit them.
 
 mod archive;
+mod bulk;
 mod conformance;
 mod durability;
 mod engine;
 mod events;
 mod grants;
+mod grants_crash;
+mod grants_faults;
+mod hooked;
 mod keys;
 mod packages;
 mod segment;
