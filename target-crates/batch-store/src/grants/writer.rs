@@ -91,7 +91,7 @@ impl Core {
         };
         let inserted = staged.records() - staged.replaced();
         self.commit(durability, inserted as i64, |engine| {
-            staged.commit(engine, durability)
+            engine.ingest(staged.load(), durability)
         })?;
         report.inserted += inserted;
         report.replaced += staged.replaced();

@@ -231,7 +231,7 @@ impl Engine for SegmentEngine {
             return self.commit(&load.to_batch(), durability);
         }
         for (key, value) in load.runs().iter().flat_map(SortedRun::rows) {
-            log::check_row(key, value)?;
+            log::check_row(key, value.unwrap_or_default())?;
         }
         // The log is read back above the segments, so its rows must be below this
         // load's before it comes; and the load needs a place among the segments.
