@@ -73,6 +73,10 @@ pub struct RunArgs {
     #[arg(short, long, value_name = "NAME")]
     pub proposer: Vec<ProposerName>,
 
+    /// Begin no further candidate after this time, such as `8h` or `90m`
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub time_limit: Option<std::time::Duration>,
+
     /// Start a new session from HEAD, also when the last one could go on
     #[arg(long)]
     pub fresh: bool,
@@ -222,6 +226,17 @@ pub struct JsonArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+fn parse_time(text: &str) -> Result<std::time::Duration, String> {
+    let usage = || format!("{text:?} is no time above 0; write it as `8h`, `90m` or `1h 30m`");
+    let time: jiff::SignedDuration = text.parse().map_err(|_| usage())?;
+    let time = std::time::Duration::try_from(time).map_err(|_| usage())?;
+    if time.is_zero() {
+        Err(usage())
+    } else {
+        Ok(time)
+    }
 }
 
 fn parse_status(text: &str) -> Result<Status, String> {

@@ -2,12 +2,13 @@
 
 use super::Global;
 use crate::cli::RunArgs;
-use crate::driver::engine::{Ending, Engine};
+use crate::driver::engine::Engine;
 use crate::driver::open;
 use crate::driver::propose::Proposers;
 use crate::edge::interrupt::Interrupts;
 use crate::error::{Kind, Result};
 use crate::exit::Exit;
+use crate::flow::limits::{Ending, Limits};
 use crate::flow::summary::Summary;
 
 /// Iterations when neither flag nor config says.
@@ -31,9 +32,13 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
         .max_iterations
         .or(config.max_iterations)
         .unwrap_or(ITERATIONS_DEFAULT);
+    let mut limits = config.limits.clone();
+    if let Some(limit) = args.time_limit {
+        limits.wall_s = Some(limit.as_secs_f64());
+    }
     let mut proposers = Proposers::new(order, &opened)?;
     let mut engine = Engine::new(opened, console, interrupts)?;
-    let result = go(&mut engine, &mut proposers, iterations);
+    let result = go(&mut engine, &mut proposers, iterations, &limits);
     engine.console.finish();
     let (ending, error) = match result {
         Ok(ending) => (Some(ending), None),
@@ -57,10 +62,15 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     }
 }
 
-fn go(engine: &mut Engine, proposers: &mut Proposers, iterations: u32) -> Result<Ending> {
+fn go(
+    engine: &mut Engine,
+    proposers: &mut Proposers,
+    iterations: u32,
+    limits: &Limits,
+) -> Result<Ending> {
     proposers.note(&engine.opened, &engine.console);
     engine.get_ready()?;
-    let ending = engine.iterate(proposers, iterations)?;
+    let ending = engine.iterate(proposers, iterations, limits)?;
     engine.claim_if_due()?;
     Ok(ending)
 }

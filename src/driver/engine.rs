@@ -15,6 +15,7 @@ use crate::edge::interrupt::Interrupts;
 use crate::edge::{clock, host};
 use crate::error::{Error, Result};
 use crate::flow::decision::{SlotBias, calibration_due, end_to_end_due, placebo_due};
+use crate::flow::limits::{Ending, Limits, Progress};
 use crate::flow::proposal::{Change, Proposal};
 use crate::flow::record::{Durations, Environment, Line, Reason, RunLine, Status};
 use crate::flow::scope::Scope;
@@ -33,31 +34,6 @@ pub struct Engine {
     environment: Environment,
     /// Number of the next run.
     next_run: u64,
-}
-
-/// Proposals in a row that came to nothing before the loop gives up (labloop's number).
-pub const FRUITLESS_MAX: u32 = 10;
-
-/// Why a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// As many iterations as asked for.
-    IterationsDone,
-    /// The proposers have nothing left.
-    NothingLeft,
-    /// [`FRUITLESS_MAX`] proposals in a row failed or changed nothing.
-    Fruitless,
-}
-
-impl Ending {
-    /// Words for the summary.
-    pub fn describe(self) -> &'static str {
-        match self {
-            Self::IterationsDone => "all iterations are done",
-            Self::NothingLeft => "the proposers have no candidates left",
-            Self::Fruitless => "ten proposals in a row failed or changed nothing",
-        }
-    }
 }
 
 impl Engine {
@@ -141,15 +117,29 @@ impl Engine {
             .append(&Line::Calibration(Box::new(line)))
     }
 
-    /// Runs up to `iterations` candidates.
+    /// Runs up to `iterations` candidates, as far as the limits allow.
     ///
     /// # Errors
     /// The environment fails or the user wants to stop; everything judged so far is recorded.
-    pub fn iterate(&mut self, proposers: &mut Proposers, iterations: u32) -> Result<Ending> {
+    pub fn iterate(
+        &mut self,
+        proposers: &mut Proposers,
+        iterations: u32,
+        limits: &Limits,
+    ) -> Result<Ending> {
         self.console.plan(iterations);
-        let mut fruitless = 0;
+        let began = Instant::now();
+        let mut progress = Progress {
+            cost_usd: self.opened.state.cost_usd,
+            ..Progress::default()
+        };
         for iteration in 1..=iterations {
             self.bench.interrupts.check()?;
+            progress.elapsed_s = began.elapsed().as_secs_f64();
+            progress.disk_free_bytes = host::disk_free_bytes(self.bench.slots.directory());
+            if let Some(ending) = limits.reached(&progress) {
+                return Ok(ending);
+            }
             self.console.iteration(iteration);
             self.calibrate_if_due()?;
             self.console.phase("proposing");
@@ -163,18 +153,9 @@ impl Engine {
             };
             let line = self.evaluate(draft, started)?;
             proposers.note(&self.opened, &self.console);
+            progress.ran(&line);
             if line.status == Status::Keep && end_to_end_due(self.opened.state.kept.len()) {
                 self.claim_if_due()?;
-            }
-            fruitless = match line.reason {
-                Reason::ProposeFailed
-                | Reason::NoChange
-                | Reason::Repeat
-                | Reason::NotApplicable => fruitless + 1,
-                _ => 0,
-            };
-            if fruitless >= FRUITLESS_MAX {
-                return Ok(Ending::Fruitless);
             }
         }
         Ok(Ending::IterationsDone)

@@ -125,6 +125,11 @@ impl Slots {
         self.root.join(format!("slot-{}", slot.suffix()))
     }
 
+    /// Where all of it is.
+    pub fn directory(&self) -> &Path {
+        &self.root
+    }
+
     /// Directory for logs and other files of the session.
     ///
     /// # Errors

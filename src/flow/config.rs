@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::config_explain::explain;
 use super::config_parts::{AgentSpec, GuardSpec, Knob, MetricSpec, ProposerName, Timeouts};
 use super::decision::Params;
+use super::limits::Limits;
 use crate::error::{Error, Result};
 
 /// The file's name, at the root of the project it configures.
@@ -90,6 +91,10 @@ pub struct Config {
     /// Deadlines of the children.
     #[serde(default)]
     pub timeouts: Timeouts,
+
+    /// When a run ends by itself, beside its iterations.
+    #[serde(default)]
+    pub limits: Limits,
 
     /// Globs, relative to the repository root, of the paths a candidate may change.
     #[serde(default = "default_scope")]
@@ -291,6 +296,7 @@ impl Config {
             .or_else(|(field, problem)| fail(&field, problem))?;
         self.timeouts
             .check()
+            .and_then(|()| self.limits.check())
             .or_else(|(field, problem)| fail(&field, problem))?;
         if let Some(agent) = &self.agent {
             agent.check().or_else(|problem| fail("agent", problem))?;

@@ -14,6 +14,7 @@ pub mod environment;
 pub mod explain;
 pub mod foreign;
 pub mod ledger;
+pub mod limits;
 pub mod measure;
 pub mod metric;
 pub mod proposal;

@@ -6,6 +6,7 @@ use super::config::Config;
 use super::config_parts::DRIVER_WALL;
 use super::decision::{Calibration, DecisionError, NoiseHistory, Params};
 use super::entry::Read;
+use super::limits::cost_usd;
 use super::measure::Judged;
 use super::proposal::Tried;
 use super::record::{
@@ -65,6 +66,8 @@ pub struct SessionState {
     pub metrics: Vec<(f64, Status)>,
     /// Candidates so far, placebos among them.
     pub candidates: u32,
+    /// US dollars that agents reported.
+    pub cost_usd: f64,
     /// Candidates that reached the screening: the tests that can be false keeps.
     pub tests: u32,
     /// Whether a metric taken for exact has differed from itself: it is noisy from then on.
@@ -163,6 +166,7 @@ impl SessionState {
             last_timestamp: opened.timestamp,
             metrics: Vec::new(),
             candidates: 0,
+            cost_usd: 0.0,
             tests: 0,
             is_demoted: false,
             noise: Noise::default(),
@@ -228,6 +232,7 @@ impl SessionState {
     pub fn ran(&mut self, line: &RunLine) -> Result<(), DecisionError> {
         self.absorb_noise(line)?;
         self.candidates += 1;
+        self.cost_usd += cost_usd(line);
         self.last_timestamp = line.timestamp;
         self.is_demoted |= line.reason == Reason::NotExact;
         // Proposers are not told of placebos, and a tree that is judged as one stays unjudged.

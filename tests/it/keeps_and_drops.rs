@@ -1,6 +1,6 @@
 //! What is kept, what is dropped, and what it looks like in git and in the ledger.
 
-use crate::support::{EXACT_SCRIPT, NOISY_SCRIPT, Project, verdict};
+use crate::support::{CONFIG, EXACT_SCRIPT, NOISY_SCRIPT, Project, verdict};
 
 #[test]
 fn a_real_gain_is_kept_and_everything_else_is_not() {
@@ -399,4 +399,32 @@ fn an_overflowing_extra_metric_does_not_damage_the_ledger() {
     project.ideas(&[("better", &[("src/cost.txt", "99\n")])]);
     project.run(&["run", "-n", "1"]).expect(0);
     project.run(&["log"]).expect(0);
+}
+
+#[test]
+fn a_run_ends_at_a_plateau_or_a_time_limit_and_says_so() {
+    let config = CONFIG.replace(
+        "\"min_run_ms\": 0,",
+        "\"min_run_ms\": 0, \"limits\": {\"plateau\": 2},",
+    );
+    let project = Project::with_config(EXACT_SCRIPT, &config);
+    project.ideas(&[
+        ("worse", &[("src/cost.txt", "110\n")]),
+        ("much-worse", &[("src/cost.txt", "120\n")]),
+        ("better", &[("src/cost.txt", "90\n")]),
+    ]);
+    project
+        .run(&["run", "-n", "9"])
+        .expect(0)
+        .says("stopped: 2 candidates in a row were not kept");
+    assert_eq!(project.runs().len(), 2);
+    project
+        .run(&["run", "-n", "9", "--time-limit", "1ns"])
+        .expect(0)
+        .says("stopped: the time is over");
+    assert_eq!(project.runs().len(), 2);
+    project
+        .run(&["run", "--time-limit", "soon"])
+        .expect(2)
+        .says("write it as `8h`");
 }

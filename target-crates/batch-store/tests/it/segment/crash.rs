@@ -46,8 +46,10 @@ fn invariants_2_3_and_22_a_process_killed_at_any_operation_leaves_whole_batches(
         let is_whole = child(dir.path(), at).success();
         let told = std::fs::read_to_string(dir.path().join("progress")).unwrap();
         let last = |word: &str| {
-            let lines = told.lines().filter_map(|line| line.strip_prefix(word));
-            lines.last().map_or(0, |step| step.trim().parse().unwrap())
+            let mut lines = told.lines().filter_map(|line| line.strip_prefix(word));
+            lines
+                .next_back()
+                .map_or(0, |step| step.trim().parse().unwrap())
         };
         let bounds = (last("done"), last("tried"));
         let disk: SharedDisk = Arc::new(SimDisk::new());

@@ -144,8 +144,8 @@ fn a_file_cut_at_any_length_is_detected_or_a_log_cut_to_whole_batches() {
 fn a_closed_store_detects_every_flipped_bit_and_every_cut() {
     let dir = tempfile::tempdir().unwrap();
     let mut engine = open(dir.path()).unwrap();
-    for step in 0..STEPS.len() {
-        if STEPS[step] != Step::Reopen {
+    for (step, kind) in STEPS.iter().enumerate() {
+        if *kind != Step::Reopen {
             apply(&mut engine, step).unwrap();
         }
     }

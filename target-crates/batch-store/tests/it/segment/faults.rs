@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use batch_store::disk::SharedDisk;
 use batch_store::disk::sim::{Fault, SimDisk};
-use batch_store::{Engine, Error, SegmentEngine};
+use batch_store::engine::segment::Options;
+use batch_store::{Durability, Engine, Error, SegmentEngine, Table, WriteBatch};
 
 use super::script::{STEPS, State, Step, apply, check_recovered, run, state, states, tiny};
+use crate::support::{RAW, Raw};
 
 /// Operations of an undisturbed run.
 fn operations() -> u64 {
@@ -112,4 +114,33 @@ fn invariants_2_and_5_after_a_failed_call_and_a_kill_the_state_is_what_the_error
             check_recovered(dir.path(), &disk, &states, bounds, &(at, fault, progress));
         }
     }
+}
+
+/// invariant 2: of a batch that ends in zeros, over space that is zeros already, the
+/// half that was written is the whole; it must not come back.
+#[test]
+fn invariant_2_a_half_written_batch_that_would_read_as_whole_is_undone() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(SimDisk::new());
+    let shared: SharedDisk = disk.clone();
+    let mut engine = SegmentEngine::open_with(dir.path(), Options::default(), shared).unwrap();
+    let table = Table::<Raw>::new();
+    let zeros = |engine: &mut SegmentEngine, key: u8| {
+        let (key, value) = (vec![key], vec![0; 500]);
+        let mut batch = WriteBatch::new();
+        table
+            .stage_put(engine, &mut batch, &Raw { key, value })
+            .unwrap();
+        engine.commit(&batch, Durability::EachCommit)
+    };
+    zeros(&mut engine, 1).unwrap();
+    // The next operation is the write of the frame.
+    let fault = Fault::Fail(ErrorKind::StorageFull);
+    disk.set_fault(Some((disk.operations(), fault)));
+    let refused = zeros(&mut engine, 2);
+    assert!(matches!(refused, Err(Error::Io { .. })), "{refused:?}");
+    drop(engine);
+    let engine = SegmentEngine::open(dir.path()).unwrap();
+    assert_eq!(engine.count(RAW).unwrap(), 1);
+    assert_eq!(engine.recovery().torn_at, None);
 }

@@ -28,8 +28,8 @@ fn names(dir: &Path) -> Vec<String> {
 /// Runs every step but the reopening.
 fn filled(dir: &Path) -> SegmentEngine {
     let mut engine = open(dir);
-    for step in 0..STEPS.len() {
-        if STEPS[step] != Step::Reopen {
+    for (step, kind) in STEPS.iter().enumerate() {
+        if *kind != Step::Reopen {
             apply(&mut engine, step).unwrap();
         }
     }

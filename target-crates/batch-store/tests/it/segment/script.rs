@@ -162,7 +162,7 @@ pub fn run(dir: &Path, disk: &SharedDisk, tell: &mut dyn FnMut(usize, bool)) -> 
     let Ok(mut engine) = open() else {
         return progress;
     };
-    for at in 0..STEPS.len() {
+    for (at, step) in STEPS.iter().enumerate() {
         tell(at, false);
         let outcome = apply(&mut engine, at);
         if let Err(error) = outcome {
@@ -174,11 +174,11 @@ pub fn run(dir: &Path, disk: &SharedDisk, tell: &mut dyn FnMut(usize, bool)) -> 
         }
         progress.committed = at + 1;
         progress.tried = at + 1;
-        if STEPS[at] != Step::Commit(Durability::Checkpoint) {
+        if *step != Step::Commit(Durability::Checkpoint) {
             progress.synced = at + 1;
         }
         tell(at, true);
-        if STEPS[at] == Step::Reopen {
+        if *step == Step::Reopen {
             drop(engine);
             let Ok(again) = open() else {
                 return progress;
