@@ -12,6 +12,8 @@ pub struct Scale {
     pub grant_samples: usize,
     /// Times the archive is unpacked and read; each prints a sample.
     pub read_samples: usize,
+    /// Grants in the same session on SQLite; at most as many as `grants`.
+    pub sqlite_grants: usize,
     /// Grants in the shuffled workload with repeated ids and skewed principals.
     pub mixed_grants: usize,
     /// Rows of the package index.
@@ -36,6 +38,7 @@ impl Scale {
         grants: 12_000,
         grant_samples: 2,
         read_samples: 2,
+        sqlite_grants: 1_000,
         mixed_grants: 2_000,
         package_rows: 1_352,
         preloaded_events: 2_000,
@@ -51,6 +54,7 @@ impl Scale {
         grants: 1_000_000,
         grant_samples: 1,
         read_samples: 1,
+        sqlite_grants: 10_000,
         mixed_grants: 100_000,
         package_rows: 20_000,
         preloaded_events: 544_000,

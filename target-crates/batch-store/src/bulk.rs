@@ -1,10 +1,11 @@
 //! Rows for [`Engine::ingest`](crate::Engine::ingest): sorted, in few buffers per family.
 
 use crate::batch::WriteBatch;
-use crate::durability::{Durability, Seq};
-use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::table::Family;
+
+/// The value's length of a row that is to be deleted.
+const DELETED: u32 = u32::MAX;
 
 /// Where a row's bytes are: its key, then its value, in one of the run's arenas.
 #[derive(Debug, Clone, Copy)]
@@ -22,17 +23,27 @@ impl Slot {
         &arena[self.start..self.start + self.key_len as usize]
     }
 
-    pub(crate) fn value(self, arena: &[u8]) -> &[u8] {
+    fn value(self, arena: &[u8]) -> Option<&[u8]> {
         let start = self.start + self.key_len as usize;
-        &arena[start..start + self.value_len as usize]
+        (self.value_len != DELETED).then(|| &arena[start..start + self.value_len as usize])
+    }
+
+    /// Length of the key and the value.
+    pub(crate) fn len(self) -> usize {
+        let value = if self.value_len == DELETED {
+            0
+        } else {
+            self.value_len
+        };
+        self.key_len as usize + value as usize
     }
 
     pub(crate) fn bytes(self, arena: &[u8]) -> &[u8] {
-        &arena[self.start..self.start + (self.key_len + self.value_len) as usize]
+        &arena[self.start..self.start + self.len()]
     }
 }
 
-/// Rows of one family in strictly ascending key order.
+/// Changes of one family, a row each, in strictly ascending key order.
 #[derive(Debug, Clone)]
 pub struct SortedRun {
     family: Family,
@@ -74,8 +85,8 @@ impl SortedRun {
         self.slots.is_empty()
     }
 
-    /// The rows, in key order.
-    pub fn rows(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
+    /// Keys and their new values, in key order; `None` deletes.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = (&[u8], Option<&[u8]>)> {
         self.rows_in(0..self.len())
     }
 
@@ -87,12 +98,12 @@ impl SortedRun {
     pub fn rows_in(
         &self,
         rows: std::ops::Range<usize>,
-    ) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
+    ) -> impl ExactSizeIterator<Item = (&[u8], Option<&[u8]>)> {
         rows.map(|at| self.row(at))
     }
 
     /// Row number `at`, from 0.
-    pub(crate) fn row(&self, at: usize) -> (&[u8], &[u8]) {
+    pub(crate) fn row(&self, at: usize) -> (&[u8], Option<&[u8]>) {
         let slot = self.slots[at];
         let arena = &self.arenas[slot.arena as usize];
         (slot.key(arena), slot.value(arena))
@@ -101,12 +112,33 @@ impl SortedRun {
     /// Bytes of all keys and values.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let len = |slot: &Slot| (slot.key_len + slot.value_len) as usize;
-        self.slots.iter().map(len).sum()
+        self.slots.iter().map(|slot| slot.len()).sum()
+    }
+
+    /// Adds deletes of rows that the run does not have.
+    fn delete(&mut self, keys: &[Vec<u8>]) {
+        let (mut arena, number) = (Vec::new(), self.arenas.len() as u32);
+        for key in keys {
+            self.slots.push(Slot {
+                start: arena.len(),
+                key_len: key.len() as u32,
+                value_len: DELETED,
+                arena: number,
+                record: 0,
+            });
+            arena.extend_from_slice(key);
+        }
+        self.arenas.push(arena);
+        let arenas = &self.arenas;
+        let key = |slot: &Slot| slot.key(&arenas[slot.arena as usize]);
+        // Stable, and fast because most of it is sorted already. A put goes before a
+        // delete of its key, and is what stays.
+        self.slots.sort_by(|a, b| key(a).cmp(key(b)));
+        self.slots.dedup_by(|later, kept| key(later) == key(kept));
     }
 }
 
-/// Runs that are loaded together or not at all, at most one per family. Only
+/// Runs that are applied together or not at all, at most one per family. Only
 /// [`Table`](crate::Table) fills one, so that a record without its index entries
 /// cannot be loaded.
 #[derive(Debug, Clone, Default)]
@@ -137,29 +169,39 @@ impl BulkLoad {
         self.len() == 0
     }
 
-    /// The same rows as puts, for an engine without a bulk path.
+    /// Adds deletes of one family's rows.
+    pub(crate) fn delete(&mut self, family: Family, keys: &[Vec<u8>]) {
+        if let Some(run) = self.runs.iter_mut().find(|run| run.family == family) {
+            run.delete(keys);
+        }
+    }
+
+    /// The same changes, for an engine without a bulk path.
     #[must_use]
     pub fn to_batch(&self) -> WriteBatch {
         let mut batch = WriteBatch::new();
         for run in &self.runs {
             for (key, value) in run.rows() {
-                batch.put(run.family, key.to_vec(), value.to_vec());
+                match value {
+                    Some(value) => batch.put(run.family, key.to_vec(), value.to_vec()),
+                    None => batch.delete(run.family, key.to_vec()),
+                }
             }
         }
         batch
     }
 }
 
-/// A load, with the index entries that its records leave behind in the store.
+/// A load that fits what is stored: with deletes of the index entries that the
+/// replaced records leave behind.
 #[derive(Debug)]
 pub struct StagedLoad {
     pub(crate) load: BulkLoad,
-    pub(crate) stale: Vec<(Family, Vec<u8>)>,
     pub(crate) replaced: usize,
 }
 
 impl StagedLoad {
-    /// The rows to be stored.
+    /// What [`Engine::ingest`](crate::Engine::ingest) takes.
     #[must_use]
     pub fn load(&self) -> &BulkLoad {
         &self.load
@@ -175,21 +217,6 @@ impl StagedLoad {
     #[must_use]
     pub fn replaced(&self) -> usize {
         self.replaced
-    }
-
-    /// Stores it, whole or not at all.
-    ///
-    /// # Errors
-    /// As [`Engine::commit`].
-    pub fn commit(&self, engine: &mut dyn Engine, durability: Durability) -> Result<Seq> {
-        if self.stale.is_empty() {
-            return engine.ingest(&self.load, durability);
-        }
-        let mut batch = self.load.to_batch();
-        for (family, key) in &self.stale {
-            batch.delete(*family, key.clone());
-        }
-        engine.commit(&batch, durability)
     }
 }
 

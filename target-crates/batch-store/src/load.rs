@@ -13,7 +13,7 @@ use crate::bulk::{BulkLoad, Slot, SortedRun, StagedLoad, too_long};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::sort;
-use crate::table::{Family, Record, Table};
+use crate::table::{Record, Table};
 use crate::tuning::{LOAD_LOOKUP_ROWS, LOAD_SHARD_ROWS};
 
 /// What a load writes for one record: the record itself, or a borrowed form that
@@ -108,7 +108,6 @@ impl<R: Record> EncodedLoad<R> {
     pub fn over_nothing(self) -> StagedLoad {
         StagedLoad {
             load: self.load,
-            stale: Vec::new(),
             replaced: 0,
         }
     }
@@ -123,39 +122,44 @@ impl<R: Record> EncodedLoad<R> {
         let Some(primary) = staged.load.runs().first() else {
             return Ok(staged);
         };
-        let (mut stale, mut replaced) = (Vec::new(), 0);
+        let mut stale = vec![Vec::new(); R::INDEXES.len()];
         let mut from = 0;
         while from < primary.len() {
             let to = primary.len().min(from + LOAD_LOOKUP_ROWS);
             let rows: Vec<_> = primary.rows_in(from..to).collect();
             let keys: Vec<&[u8]> = rows.iter().map(|(key, _)| *key).collect();
             let found = engine.get_many(R::PRIMARY, &keys)?;
-            for ((key, value), old) in rows.into_iter().zip(found) {
+            for ((key, new), old) in rows.into_iter().zip(found) {
                 let Some(old) = old else { continue };
-                replaced += 1;
-                if !R::INDEXES.is_empty() && old != value {
-                    stale_entries::<R>(key, &old, value, &mut stale)?;
-                }
+                staged.replaced += 1;
+                stale_entries::<R>(key, &old, new.unwrap_or_default(), &mut stale)?;
             }
             from = to;
         }
-        (staged.stale, staged.replaced) = (stale, replaced);
+        for (family, keys) in R::INDEXES.iter().zip(&stale) {
+            if !keys.is_empty() {
+                staged.load.delete(*family, keys);
+            }
+        }
         Ok(staged)
     }
 }
 
-/// Adds the index entries that the old value has and the new one has not.
+/// Adds, per index, the entry that the old value has and the new one has not.
 fn stale_entries<R: Record>(
     key: &[u8],
     old: &[u8],
     new: &[u8],
-    stale: &mut Vec<(Family, Vec<u8>)>,
+    stale: &mut [Vec<Vec<u8>>],
 ) -> Result<()> {
+    if stale.is_empty() || old == new {
+        return Ok(());
+    }
     let (old, new) = (R::decode(key, old)?, R::decode(key, new)?);
-    let entries = R::INDEXES.iter().zip(old.index_keys());
-    for ((family, old), new) in entries.zip(new.index_keys()) {
+    let entries = old.index_keys().into_iter().zip(new.index_keys());
+    for (stale, (old, new)) in stale.iter_mut().zip(entries) {
         if old != new {
-            stale.push((*family, old));
+            stale.push(old);
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ use crate::{complaint, printed};
 /// Every workload in well under a second.
 const TINY: Scale = Scale {
     grants: 300,
+    sqlite_grants: 100,
     mixed_grants: 200,
     package_rows: 60,
     preloaded_events: 40,

@@ -60,8 +60,8 @@ pub trait Engine: Send {
     /// stored or not, whole either way; any other error when nothing of it was applied.
     fn commit(&mut self, batch: &WriteBatch, durability: Durability) -> Result<Seq>;
 
-    /// Loads rows that are sorted already, as one atomic step; a row replaces
-    /// what its key holds. Same promises as [`Engine::commit`], less work.
+    /// Applies changes that are sorted already, as one atomic step; a row replaces
+    /// what its key holds, or deletes it. Same promises as [`Engine::commit`], less work.
     ///
     /// # Errors
     /// As [`Engine::commit`].

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, pa
 
 use super::{Engine, Range, Row};
 use crate::batch::WriteBatch;
+use crate::bulk::BulkLoad;
 use crate::disk::{Disk, RealDisk};
 use crate::durability::{Durability, Seq};
 use crate::error::{Error, Result};
@@ -119,11 +120,14 @@ impl SqliteEngine {
         })
     }
 
-    fn apply(connection: &mut Connection, batch: &WriteBatch) -> rusqlite::Result<()> {
+    fn apply<'a>(
+        connection: &mut Connection,
+        changes: impl Iterator<Item = (Family, &'a [u8], Option<&'a [u8]>)>,
+    ) -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for op in batch.ops() {
-            let table = op.family.name();
-            match &op.value {
+        for (family, key, value) in changes {
+            let table = family.name();
+            match value {
                 Some(value) => {
                     let sql = format!(
                         "INSERT INTO {table} (key, value) VALUES (?1, ?2) \
@@ -131,15 +135,31 @@ impl SqliteEngine {
                     );
                     transaction
                         .prepare_cached(&sql)?
-                        .execute(params![op.key, value])?;
+                        .execute(params![key, value])?;
                 }
                 None => {
                     let sql = format!("DELETE FROM {table} WHERE key = ?1");
-                    transaction.prepare_cached(&sql)?.execute(params![op.key])?;
+                    transaction.prepare_cached(&sql)?.execute(params![key])?;
                 }
             }
         }
         transaction.commit()
+    }
+
+    fn transact<'a>(
+        &mut self,
+        changes: impl Iterator<Item = (Family, &'a [u8], Option<&'a [u8]>)>,
+        durability: Durability,
+    ) -> Result<Seq> {
+        if durability != self.durability {
+            self.set_durability(durability)?;
+        }
+        self.connection()?;
+        if let Some(connection) = &mut self.connection {
+            Self::apply(connection, changes).map_err(Error::sqlite("commit a transaction"))?;
+        }
+        self.seq += 1;
+        Ok(Seq(self.seq))
     }
 
     fn wal_checkpoint(&self, mode: &str) -> Result<()> {
@@ -205,15 +225,20 @@ fn create_table(family: Family) -> String {
 
 impl Engine for SqliteEngine {
     fn commit(&mut self, batch: &WriteBatch, durability: Durability) -> Result<Seq> {
-        if durability != self.durability {
-            self.set_durability(durability)?;
-        }
-        self.connection()?;
-        if let Some(connection) = &mut self.connection {
-            Self::apply(connection, batch).map_err(Error::sqlite("commit a transaction"))?;
-        }
-        self.seq += 1;
-        Ok(Seq(self.seq))
+        let ops = batch.ops().iter();
+        self.transact(
+            ops.map(|op| (op.family, op.key.as_slice(), op.value.as_deref())),
+            durability,
+        )
+    }
+
+    fn ingest(&mut self, load: &BulkLoad, durability: Durability) -> Result<Seq> {
+        let runs = load.runs().iter();
+        let rows = runs.flat_map(|run| {
+            let family = run.family();
+            run.rows().map(move |(key, value)| (family, key, value))
+        });
+        self.transact(rows, durability)
     }
 
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>> {

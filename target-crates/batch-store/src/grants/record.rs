@@ -3,7 +3,7 @@
 use super::{BY_ENTITLEMENT, BY_PRINCIPAL, EntitlementRef, GRANTS, Grant, PrincipalRef};
 use crate::codec::{Decoder, Encoder};
 use crate::error::Result;
-use crate::keys::{KeyReader, append_str};
+use crate::keys::{KeyBuilder, KeyReader, append_str};
 use crate::load::LoadRow;
 use crate::table::{Family, Record};
 
@@ -16,18 +16,35 @@ pub struct StoredGrant {
     pub grant: Grant,
 }
 
-impl StoredGrant {
-    fn row(&self) -> GrantRow<'_> {
-        GrantRow {
-            sync_id: &self.sync_id,
-            grant: &self.grant,
+/// A sync's id as it begins every key and every value.
+pub(super) struct SyncPrefix {
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl SyncPrefix {
+    pub(super) fn new(sync_id: &str) -> Self {
+        let mut value = Encoder::new();
+        value.str(sync_id);
+        Self {
+            key: KeyBuilder::new().str(sync_id).finish(),
+            value: value.finish(),
         }
+    }
+}
+
+impl StoredGrant {
+    fn with_row<T>(&self, work: impl FnOnce(GrantRow<'_>) -> T) -> T {
+        work(GrantRow {
+            sync: &SyncPrefix::new(&self.sync_id),
+            grant: &self.grant,
+        })
     }
 }
 
 /// A borrowed [`StoredGrant`].
 pub(super) struct GrantRow<'a> {
-    pub(super) sync_id: &'a str,
+    pub(super) sync: &'a SyncPrefix,
     pub(super) grant: &'a Grant,
 }
 
@@ -35,7 +52,7 @@ impl LoadRow for GrantRow<'_> {
     type Record = StoredGrant;
 
     fn append_key(&self, out: &mut Vec<u8>) {
-        append_str(out, self.sync_id);
+        out.extend_from_slice(&self.sync.key);
         append_str(out, &self.grant.id);
     }
 
@@ -46,7 +63,7 @@ impl LoadRow for GrantRow<'_> {
             principal,
             ..
         } = self.grant;
-        append_str(out, self.sync_id);
+        out.extend_from_slice(&self.sync.key);
         if index == 0 {
             append_str(out, &entitlement.entitlement);
         }
@@ -63,8 +80,9 @@ impl LoadRow for GrantRow<'_> {
             discovered_at_ns,
             needs_expansion,
         } = self.grant;
+        out.extend_from_slice(&self.sync.value);
         let mut value = Encoder::after(std::mem::take(out));
-        value.str(self.sync_id).str(id);
+        value.str(id);
         value
             .str(&entitlement.resource_type)
             .str(&entitlement.resource)
@@ -109,22 +127,23 @@ impl Record for StoredGrant {
 
     fn key(&self) -> Vec<u8> {
         let mut key = Vec::new();
-        self.row().append_key(&mut key);
+        self.with_row(|row| row.append_key(&mut key));
         key
     }
 
     fn index_keys(&self) -> Vec<Vec<u8>> {
-        let index_key = |index| {
-            let mut key = Vec::new();
-            self.row().append_index_key(index, &mut key);
-            key
-        };
-        (0..Self::INDEXES.len()).map(index_key).collect()
+        let mut keys = vec![Vec::new(); Self::INDEXES.len()];
+        self.with_row(|row| {
+            for (index, key) in keys.iter_mut().enumerate() {
+                row.append_index_key(index, key);
+            }
+        });
+        keys
     }
 
     fn encode(&self) -> Result<Vec<u8>> {
         let mut value = Vec::new();
-        self.row().append_value(&mut value)?;
+        self.with_row(|row| row.append_value(&mut value))?;
         Ok(value)
     }
 

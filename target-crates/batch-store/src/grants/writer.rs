@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::record::GrantRow;
+use super::record::{GrantRow, SyncPrefix};
 use super::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, StoredGrant};
 use crate::batch::WriteBatch;
 use crate::durability::{Durability, Seq};
@@ -91,7 +91,7 @@ impl Core {
         };
         let inserted = staged.records() - staged.replaced();
         self.commit(durability, inserted as i64, |engine| {
-            staged.commit(engine, durability)
+            engine.ingest(staged.load(), durability)
         })?;
         report.inserted += inserted;
         report.replaced += staged.replaced();
@@ -274,9 +274,9 @@ impl GrantWriter {
     }
 
     fn encode<T: Borrow<Grant> + Sync>(&self, grants: &[T]) -> Result<EncodedLoad<StoredGrant>> {
-        let sync_id = &self.shared.sync_id;
+        let sync = &SyncPrefix::new(&self.shared.sync_id);
         Table::new().encode(grants, self.shared.threads, |grant| GrantRow {
-            sync_id,
+            sync,
             grant: grant.borrow(),
         })
     }

@@ -14,5 +14,6 @@ mod grants_faults;
 mod hooked;
 mod keys;
 mod packages;
+mod segment;
 mod support;
 mod writer;
