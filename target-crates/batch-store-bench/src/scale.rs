@@ -45,8 +45,8 @@ impl Scale {
         heartbeats: 10_000,
         durable_heartbeats: 200,
         entity_batches: 8,
-        entity_batch_events: 600,
-        entity_capacity: 2_000,
+        entity_batch_events: 400,
+        entity_capacity: 1_400,
     };
 
     /// Minutes: the sizes of the systems that the store is modelled on.
