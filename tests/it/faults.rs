@@ -31,10 +31,10 @@ fn project() -> Project {
 fn users_files(project: &Project) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = project.snapshot();
     files.retain(|path, _| {
-        let path = path.to_string_lossy();
-        // Also `experiments.jsonl.torn`, where a line goes that a kill cut short.
-        let ours = [".git/", "ideas.md", "experiments.jsonl"];
-        !ours.iter().any(|name| path.starts_with(name))
+        // `experiments.jsonl.torn` is where a line goes that a kill cut short; a tick that a kill
+        // cut short is a file beside the backlog, which the next run removes.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        !name.starts_with("experiments.jsonl") && !name.ends_with(".autoresearch-tmp")
     });
     files
 }
