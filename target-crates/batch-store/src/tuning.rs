@@ -15,8 +15,18 @@ pub const PAGE_BYTES: u32 = 4096;
 /// Pages in the write-ahead log at which a commit starts a checkpoint.
 pub const WAL_AUTOCHECKPOINT_PAGES: u32 = 1000;
 
-/// Records in one transaction of [`GrantSession::put_grants`](crate::grants::GrantSession::put_grants).
-pub const BATCH_ROWS: usize = 256;
+/// Records that a thread encodes and sorts, at least: a bulk load of fewer than
+/// twice as many is encoded on the calling thread.
+pub const LOAD_SHARD_ROWS: usize = 1024;
+
+/// Threads that encode and sort a bulk load, at most.
+pub const LOAD_SHARDS: usize = 4;
+
+/// Stored records that a bulk load over others reads at a time.
+pub const LOAD_LOOKUP_ROWS: usize = 4096;
+
+/// Records in one transaction of [`GrantSession::delete_grants`](crate::grants::GrantSession::delete_grants).
+pub const DELETE_ROWS: usize = 10_000;
 
 /// Prepared statements a connection keeps.
 pub const STATEMENT_CACHE: usize = 16;

@@ -4,16 +4,21 @@
 mod archive;
 mod artifact_files;
 mod artifacts;
+mod bulk;
 mod conformance;
 mod durability;
 mod engine;
 mod entities;
 mod events;
 mod grants;
+mod grants_crash;
+mod grants_faults;
+mod hooked;
 mod keys;
 #[cfg(feature = "lsm")]
 mod lsm;
 mod packages;
+mod segment;
 mod snapshot;
 mod snapshot_faults;
 mod support;

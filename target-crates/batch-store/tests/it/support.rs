@@ -1,7 +1,8 @@
 //! What several subjects need.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +65,25 @@ pub fn some_grants(n: usize) -> Vec<Grant> {
             )
         })
         .collect()
+}
+
+/// This test binary again, running one ignored test that does the work of a child
+/// in `dir`. The name is the test's path: `module::test`.
+pub fn child(name: &str, dir: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--ignored", "--test-threads=1"]);
+    command
+        .env("BATCH_STORE_TEST_DIR", dir)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// The directory that [`child`] was given.
+pub fn child_dir() -> PathBuf {
+    std::env::var_os("BATCH_STORE_TEST_DIR")
+        .expect("run by its parent test")
+        .into()
 }
 
 /// Property tests run a fixed number of cases and leave no files behind.
