@@ -14,7 +14,7 @@ use batch_store::grants::{DurableEvery, Grant, GrantReader, GrantSession, Sealed
 use batch_store::{EngineKind, Result, SegmentEngine};
 
 use crate::hooked::{FAMILIES, Hooked, shared};
-use crate::support::{all_pages, check_indexes, child, child_dir, some_grants};
+use crate::support::{all_pages, check_indexes, check_session, child, child_dir, some_grants};
 
 /// What the child does, call by call, and what is stored after each.
 enum Step {
@@ -23,12 +23,12 @@ enum Step {
 }
 
 fn steps() -> Vec<Step> {
-    let mut moved = some_grants(900).split_off(300);
+    let mut moved = some_grants(600).split_off(200);
     for grant in &mut moved {
         grant.entitlement.entitlement = "moved".to_owned();
     }
     vec![
-        Step::Put(some_grants(700)),
+        Step::Put(some_grants(500)),
         Step::Put(moved),
         Step::Delete((0..50).map(|i| format!("g-{:05}", i * 7)).collect()),
     ]
@@ -144,7 +144,7 @@ fn go_on(kind: EngineKind, work: &Path, states: &[Vec<Grant>], returned: usize) 
                 reached.is_some_and(|steps| steps >= returned),
                 "{returned} returned"
             );
-            session.read(|engine| Ok(check_indexes(engine))).unwrap();
+            check_session(&session);
             Some(session)
         }
         Err(_) => {

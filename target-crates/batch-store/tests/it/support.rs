@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, StoredGrant};
+use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, GrantSession, StoredGrant};
 use batch_store::{Cursor, Engine, Layout, Page, Range, Record, Result};
 use proptest::test_runner::Config;
 
@@ -31,6 +31,15 @@ pub fn check_indexes(engine: &dyn Engine) {
             .collect();
         assert_eq!(found, expected, "{}", family.name());
     }
+}
+
+/// [`check_indexes`] of an open session.
+pub fn check_session(session: &GrantSession) {
+    let checked = session.read(|engine| {
+        check_indexes(engine);
+        Ok(())
+    });
+    checked.unwrap();
 }
 
 /// Every row of a list, page by page, and the number of pages.
