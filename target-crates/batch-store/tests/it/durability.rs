@@ -147,7 +147,8 @@ fn child_that_packs_segments() {
 }
 
 fn put_seal_and_pack(mut session: GrantSession, dir: &Path) {
-    session.put_grants(&some_grants(2000)).unwrap();
+    // Enough for a segment of their own.
+    session.put_grants(&some_grants(20_000)).unwrap();
     let mut sealed = session.end().unwrap();
     std::fs::write(dir.join("sealed"), "").unwrap();
     sealed.pack(&dir.join("out.bsa")).unwrap();

@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use batch_store::disk::sim::{Fault, SimDisk};
 use batch_store::disk::{Disk, RealDisk};
-use batch_store::engine::segment::Options;
 use batch_store::grants::{DurableEvery, Grant, GrantReader, GrantSession, SealedSession};
 use batch_store::{EngineKind, Result, SegmentEngine};
 
-use crate::hooked::{FAMILIES, Hooked, shared};
+use crate::hooked::{FAMILIES, Hooked, shared, small_loads};
 use crate::support::{all_pages, check_indexes, check_session, child, child_dir, some_grants};
 
 /// What the child does, call by call, and what is stored after each.
@@ -223,7 +222,7 @@ fn invariants_22_and_30_a_kill_at_any_step_leaves_whole_calls_and_a_session_to_r
 fn run(work: &Path, archive: &Path, disk: &Arc<SimDisk>) -> (usize, bool, bool) {
     let mut returned = 0;
     let outcome = (|| -> Result<SealedSession> {
-        let engine = SegmentEngine::open_with(work, Options::default(), disk.clone())?;
+        let engine = SegmentEngine::open_with(work, small_loads(), disk.clone())?;
         let mut session = GrantSession::start_on(Box::new(engine), work, "s", DurableEvery::Call)?;
         for step in steps() {
             take(&mut session, &step)?;
