@@ -74,8 +74,8 @@ pub const SEGMENT_MAX: usize = 8;
 pub const SEGMENT_CACHE_BYTES: usize = 16 << 20;
 
 /// Bulk loads of fewer bytes go through the log like any batch: a segment of its
-/// own costs three syncs.
-pub const SEGMENT_INGEST_MIN_BYTES: usize = 64 << 10;
+/// own costs three syncs, and many small ones are merged again and again.
+pub const SEGMENT_INGEST_MIN_BYTES: usize = 1 << 20;
 
 /// Threads that encode a bulk load's blocks, at most.
 pub const SEGMENT_ENCODERS: usize = 4;

@@ -14,7 +14,7 @@ use batch_store::packages::PACKAGE_INDEX;
 use batch_store::{Ack, Durability, Engine, EngineKind, SqliteEngine, WriteBatch};
 
 use crate::hooked::{FAMILIES, Hooked};
-use crate::support::{child, child_dir, some_grants};
+use crate::support::{check_session, child, child_dir, some_grants};
 
 const NORMAL: &str = "1";
 const FULL: &str = "2";
@@ -109,12 +109,7 @@ fn grants_put_survive_a_process_that_never_closes_the_session() {
         .unwrap();
     let mut session = GrantSession::resume(&dir.path().join("work")).unwrap();
     assert_eq!(session.counts().unwrap().grants, 700);
-    session
-        .read(|engine| {
-            crate::support::check_indexes(engine);
-            Ok(())
-        })
-        .unwrap();
+    check_session(&session);
     session.put_grants(&some_grants(701)).unwrap();
     assert_eq!(
         session
@@ -152,7 +147,8 @@ fn child_that_packs_segments() {
 }
 
 fn put_seal_and_pack(mut session: GrantSession, dir: &Path) {
-    session.put_grants(&some_grants(2000)).unwrap();
+    // Enough for a segment of their own.
+    session.put_grants(&some_grants(20_000)).unwrap();
     let mut sealed = session.end().unwrap();
     std::fs::write(dir.join("sealed"), "").unwrap();
     sealed.pack(&dir.join("out.bsa")).unwrap();
@@ -321,6 +317,41 @@ fn the_system_calls_of_a_pack_sync_before_they_promise() {
     assert!(
         database.is_some(),
         "sealed without a sync of the database: {calls:#?}"
+    );
+    let synced = position(&calls, "sync out.bsa.tmp");
+    let renamed = position(&calls, "rename out.bsa");
+    assert!(sealed < synced && synced < renamed, "{calls:#?}");
+    assert!(
+        calls[renamed..].contains(&"sync DIR".to_owned()),
+        "{calls:#?}"
+    );
+}
+
+#[test]
+fn the_system_calls_of_a_pack_of_segments_sync_before_they_promise() {
+    let Some(calls) = traced("child_that_packs_segments") else {
+        eprintln!("not checked: this machine cannot trace system calls");
+        return;
+    };
+    let sealed = position(&calls, "create sealed");
+    let last = |call: &str| {
+        calls[..sealed]
+            .iter()
+            .rposition(|other| other.as_str() == call)
+    };
+    let is_segment = |call: &&String| call.starts_with("sync ") && call.ends_with(".seg");
+    assert!(
+        calls[..sealed].iter().any(|call| is_segment(&call)),
+        "{calls:#?}"
+    );
+    // The manifest that names the segment, then the log that has the mark.
+    let manifest = last("sync MANIFEST.tmp").expect("a synced manifest");
+    let named = last("rename MANIFEST").expect("a manifest in place");
+    let entry = last("sync work").expect("a synced directory");
+    let log = last("sync log").expect("a synced log");
+    assert!(
+        manifest < named && named < entry && entry < log,
+        "{calls:#?}"
     );
     let synced = position(&calls, "sync out.bsa.tmp");
     let renamed = position(&calls, "rename out.bsa");

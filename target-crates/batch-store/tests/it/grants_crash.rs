@@ -9,12 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use batch_store::disk::sim::{Fault, SimDisk};
 use batch_store::disk::{Disk, RealDisk};
-use batch_store::engine::segment::Options;
 use batch_store::grants::{DurableEvery, Grant, GrantReader, GrantSession, SealedSession};
 use batch_store::{EngineKind, Result, SegmentEngine};
 
-use crate::hooked::{FAMILIES, Hooked, shared};
-use crate::support::{all_pages, check_indexes, child, child_dir, some_grants};
+use crate::hooked::{FAMILIES, Hooked, shared, small_loads};
+use crate::support::{all_pages, check_indexes, check_session, child, child_dir, some_grants};
 
 /// What the child does, call by call, and what is stored after each.
 enum Step {
@@ -23,12 +22,12 @@ enum Step {
 }
 
 fn steps() -> Vec<Step> {
-    let mut moved = some_grants(900).split_off(300);
+    let mut moved = some_grants(600).split_off(200);
     for grant in &mut moved {
         grant.entitlement.entitlement = "moved".to_owned();
     }
     vec![
-        Step::Put(some_grants(700)),
+        Step::Put(some_grants(500)),
         Step::Put(moved),
         Step::Delete((0..50).map(|i| format!("g-{:05}", i * 7)).collect()),
     ]
@@ -144,7 +143,7 @@ fn go_on(kind: EngineKind, work: &Path, states: &[Vec<Grant>], returned: usize) 
                 reached.is_some_and(|steps| steps >= returned),
                 "{returned} returned"
             );
-            session.read(|engine| Ok(check_indexes(engine))).unwrap();
+            check_session(&session);
             Some(session)
         }
         Err(_) => {
@@ -223,7 +222,7 @@ fn invariants_22_and_30_a_kill_at_any_step_leaves_whole_calls_and_a_session_to_r
 fn run(work: &Path, archive: &Path, disk: &Arc<SimDisk>) -> (usize, bool, bool) {
     let mut returned = 0;
     let outcome = (|| -> Result<SealedSession> {
-        let engine = SegmentEngine::open_with(work, Options::default(), disk.clone())?;
+        let engine = SegmentEngine::open_with(work, small_loads(), disk.clone())?;
         let mut session = GrantSession::start_on(Box::new(engine), work, "s", DurableEvery::Call)?;
         for step in steps() {
             take(&mut session, &step)?;

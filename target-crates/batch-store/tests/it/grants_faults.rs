@@ -10,7 +10,7 @@ use batch_store::grants::{
 use batch_store::{Durability, Engine, EngineKind, Error, MemoryEngine};
 
 use crate::hooked::{Call, FAMILIES, Hooked, When, failing, fault, shared};
-use crate::support::{all_pages, check_indexes, rows, some_grants};
+use crate::support::{all_pages, check_indexes, check_session, rows, some_grants};
 
 const ROWS: fn(usize) -> DurableEvery = |n| DurableEvery::Rows(NonZeroUsize::new(n).unwrap());
 
@@ -53,7 +53,7 @@ fn check_counts(session: &GrantSession) {
         by_principal,
     };
     assert_eq!(counts, counted);
-    session.read(|engine| Ok(check_indexes(engine))).unwrap();
+    check_session(session);
 }
 
 #[test]

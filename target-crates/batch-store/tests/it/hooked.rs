@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use batch_store::disk::RealDisk;
+use batch_store::engine::segment::Options;
 use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, SESSIONS};
 use batch_store::{
     BulkLoad, Durability, Engine, EngineKind, Error, Family, Range, Result, SegmentEngine, Seq,
@@ -105,11 +107,21 @@ impl Engine for Hooked {
     }
 }
 
+/// A segment engine that takes the loads of a test for large ones.
+pub fn small_loads() -> Options {
+    Options {
+        ingest_min_bytes: 64 << 10,
+        ..Options::default()
+    }
+}
+
 /// A store of this kind that a test can look into while a session has it.
 pub fn shared(kind: EngineKind, dir: &Path) -> Arc<Mutex<dyn Engine>> {
     std::fs::create_dir_all(dir).unwrap();
     match kind {
-        EngineKind::Segment => Arc::new(Mutex::new(SegmentEngine::open(dir).unwrap())),
+        EngineKind::Segment => Arc::new(Mutex::new(
+            SegmentEngine::open_with(dir, small_loads(), Arc::new(RealDisk)).unwrap(),
+        )),
         EngineKind::Sqlite => Arc::new(Mutex::new(
             batch_store::SqliteEngine::open(
                 &dir.join("store.db"),

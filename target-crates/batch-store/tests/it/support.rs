@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use batch_store::engine::Row;
-use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, StoredGrant};
+use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, GrantSession, StoredGrant};
 use batch_store::{
     Ack, Coalesce, Cursor, Durability, Engine, Error, Family, FaultEngine, Faults, FlushWhen,
     Layout, MemoryEngine, OnError, OnFull, Page, Policy, Range, Record, Result, Seq, WriteBatch,
@@ -38,6 +38,15 @@ pub fn check_indexes(engine: &dyn Engine) {
             .collect();
         assert_eq!(found, expected, "{}", family.name());
     }
+}
+
+/// [`check_indexes`] of an open session.
+pub fn check_session(session: &GrantSession) {
+    let checked = session.read(|engine| {
+        check_indexes(engine);
+        Ok(())
+    });
+    checked.unwrap();
 }
 
 /// Every row of a list, page by page, and the number of pages.
