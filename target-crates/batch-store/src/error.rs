@@ -28,6 +28,15 @@ pub enum Error {
         /// The database's reason.
         source: Arc<rusqlite::Error>,
     },
+    /// The log-structured merge tree refused an operation.
+    #[cfg(feature = "lsm")]
+    #[error("failed to {action}")]
+    Lsm {
+        /// What was being done, as a verb phrase.
+        action: &'static str,
+        /// The tree's reason.
+        source: Arc<fjall::Error>,
+    },
     /// A record cannot be written in its table's format. Costs that record only.
     #[error("failed to encode {record}: {reason}")]
     Encode {
@@ -79,6 +88,19 @@ pub enum Error {
         path: PathBuf,
         /// The first check that it failed.
         reason: String,
+    },
+    /// A whole file of a version that this program does not read. It is left as it is.
+    #[error(
+        "refused {}: it has version {found} and this program reads {known}; open it with the program that wrote it",
+        path.display()
+    )]
+    UnknownVersion {
+        /// The file.
+        path: PathBuf,
+        /// The file's version.
+        found: u32,
+        /// The newest version that is read.
+        known: u32,
     },
     /// The queue is full and the policy is to refuse.
     #[error("failed to enqueue: the queue holds {limit} requests already")]
@@ -143,6 +165,14 @@ impl Error {
         move |source| Self::Io {
             action,
             path,
+            source: Arc::new(source),
+        }
+    }
+
+    #[cfg(feature = "lsm")]
+    pub(crate) fn lsm(action: &'static str) -> impl FnOnce(fjall::Error) -> Self {
+        move |source| Self::Lsm {
+            action,
             source: Arc::new(source),
         }
     }

@@ -39,6 +39,42 @@ pub const EVENT_QUEUE_ITEMS: usize = 1024;
 /// Operations after which the event log's writer commits, at the latest.
 pub const EVENT_BATCH_OPS: usize = 100;
 
+/// Bytes of a snapshot's deltas, in percent of the whole snapshot's, at which the
+/// next commit writes a whole one instead.
+pub const SNAPSHOT_DELTA_PERCENT: u64 = 200;
+
+/// Deltas of a snapshot at which the next commit writes a whole one instead.
+pub const SNAPSHOT_MAX_DELTAS: u64 = 64;
+
+/// Bytes of keys and values that the segment engine keeps in memory and in its
+/// log before it writes them into a segment.
+pub const SEGMENT_MEMTABLE_BYTES: usize = 16 << 20;
+
+/// Bytes of keys and values in one block of a segment, at least, before
+/// compression: the unit of reading.
+pub const SEGMENT_BLOCK_BYTES: usize = 16 << 10;
+
+/// Compression level of a segment's blocks (zstd; 1 is fastest).
+pub const SEGMENT_LEVEL: i32 = 1;
+
+/// Segments a store has, at most, before some are merged.
+pub const SEGMENT_MAX: usize = 8;
+
+/// Bytes of decoded blocks kept in memory.
+pub const SEGMENT_CACHE_BYTES: usize = 16 << 20;
+
+/// Bulk loads of fewer bytes go through the log like any batch: a segment of its
+/// own costs three syncs.
+pub const SEGMENT_INGEST_MIN_BYTES: usize = 64 << 10;
+
+/// Threads that encode a bulk load's blocks, at most.
+pub const SEGMENT_ENCODERS: usize = 4;
+
+/// The log grows by as many zeros as it holds already, from the first to at most
+/// the second number of bytes: writing into space that the file has makes a sync
+/// cheaper, as it need not record a new length.
+pub const LOG_STEP_BYTES: (u64, u64) = (64 << 10, 1 << 20);
+
 /// Requests that a bulk load's writer may hold uncommitted.
 pub const GRANTS_QUEUE_ITEMS: usize = 65_536;
 

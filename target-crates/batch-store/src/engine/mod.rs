@@ -1,7 +1,11 @@
 //! [`Engine`]: what applies a [`WriteBatch`] whole or not at all.
 
 pub mod fault;
+#[cfg(feature = "lsm")]
+pub mod lsm;
 pub mod memory;
+pub mod segment;
+pub mod snapshot;
 pub mod sqlite;
 
 use std::path::Path;

@@ -309,7 +309,10 @@ impl Engine for SqliteEngine {
             "SELECT key, value FROM {} WHERE key >= ?1 {below} {above} ORDER BY key LIMIT ?4",
             family.name()
         );
-        let start = range.after.as_ref().unwrap_or(&range.start);
+        let start = range
+            .after
+            .as_ref()
+            .map_or(&range.start, |after| after.max(&range.start));
         let mut statement = self
             .connection()?
             .prepare_cached(&sql)

@@ -233,3 +233,40 @@ pub fn within(test: impl FnOnce() + Send + 'static) {
     }
     thread.join().unwrap();
 }
+/// A family of rows whose keys and values are any bytes.
+pub const RAW: batch_store::Family = batch_store::Family::new("raw", Layout::Clustered);
+
+/// A row of [`RAW`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    pub key: Vec<u8>,
+    pub value: Vec<u8>,
+}
+
+impl Record for Raw {
+    const PRIMARY: batch_store::Family = RAW;
+    const INDEXES: &'static [batch_store::Family] = &[];
+
+    fn key(&self) -> Vec<u8> {
+        self.key.clone()
+    }
+
+    fn index_keys(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    fn encode(&self) -> Result<Vec<u8>> {
+        Ok(self.value.clone())
+    }
+
+    fn decode(key: &[u8], value: &[u8]) -> Result<Self> {
+        Ok(Self {
+            key: key.to_vec(),
+            value: value.to_vec(),
+        })
+    }
+
+    fn primary_of(_index: usize, index_key: &[u8]) -> Result<Vec<u8>> {
+        Ok(index_key.to_vec())
+    }
+}
