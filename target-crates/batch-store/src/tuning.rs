@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// Size of `SQLite`'s page cache, in KiB (`PRAGMA cache_size = -n`).
-pub const CACHE_KIB: u32 = 2000;
+pub const CACHE_KIB: u32 = 32_000;
 
 /// Bytes of the database file mapped into memory (`PRAGMA mmap_size`); 0 is none.
 pub const MMAP_BYTES: u64 = 0;
@@ -13,7 +13,7 @@ pub const MMAP_BYTES: u64 = 0;
 pub const PAGE_BYTES: u32 = 4096;
 
 /// Pages in the write-ahead log at which a commit starts a checkpoint.
-pub const WAL_AUTOCHECKPOINT_PAGES: u32 = 1000;
+pub const WAL_AUTOCHECKPOINT_PAGES: u32 = 10_000;
 
 /// Records that a thread encodes and sorts, at least: a bulk load of fewer than
 /// twice as many is encoded on the calling thread.
