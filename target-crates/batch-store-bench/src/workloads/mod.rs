@@ -1,5 +1,6 @@
 //! The workloads, by name.
 
+pub mod artifacts;
 pub mod entities;
 pub mod grants;
 pub mod heartbeats;
@@ -45,6 +46,11 @@ pub const ALL: &[Workload] = &[
         name: "heartbeats",
         about: "heartbeats acknowledged: in a window, to clients that wait, and once synced",
         run: heartbeats::run,
+    },
+    Workload {
+        name: "artifacts",
+        about: "a burst of insertions into a warm artifact index, until synced",
+        run: artifacts::run,
     },
     Workload {
         name: "sentinel",

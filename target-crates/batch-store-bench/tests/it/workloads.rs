@@ -16,6 +16,8 @@ const TINY: Scale = Scale {
     preloaded_events: 40,
     heartbeats: 400,
     durable_heartbeats: 20,
+    artifact_rows: 100,
+    artifact_burst: 80,
     entity_batches: 2,
     entity_batch_events: 200,
     entity_capacity: 500,
