@@ -4,7 +4,6 @@ pub mod entities;
 pub mod grants;
 pub mod heartbeats;
 pub mod packages;
-pub mod sentinel;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -45,11 +44,6 @@ pub const ALL: &[Workload] = &[
         name: "heartbeats",
         about: "heartbeats acknowledged: in a window, to clients that wait, and once synced",
         run: heartbeats::run,
-    },
-    Workload {
-        name: "sentinel",
-        about: "a grants session on the SQLite engine, written, packed and read",
-        run: sentinel::run,
     },
     Workload {
         name: "entities",
