@@ -5,7 +5,6 @@ pub mod entities;
 pub mod grants;
 pub mod heartbeats;
 pub mod packages;
-pub mod sentinel;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -51,11 +50,6 @@ pub const ALL: &[Workload] = &[
         name: "artifacts",
         about: "a burst of insertions into a warm artifact index, until synced",
         run: artifacts::run,
-    },
-    Workload {
-        name: "sentinel",
-        about: "a grants session on the SQLite engine, written, packed and read",
-        run: sentinel::run,
     },
     Workload {
         name: "entities",
