@@ -17,6 +17,8 @@ const SMALL: Scale = Scale {
     preloaded_events: 200,
     heartbeats: 1_000,
     durable_heartbeats: 20,
+    artifact_rows: 100,
+    artifact_burst: 80,
     entity_batches: 2,
     entity_batch_events: 200,
     entity_capacity: 500,

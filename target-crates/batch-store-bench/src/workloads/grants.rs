@@ -211,7 +211,7 @@ fn all_pages(
 }
 
 /// Row count, both index counts, and the digest of all rows read in three orders.
-pub(crate) fn check(reader: &GrantReader, rows: &[Grant], given: &[Grant]) -> Result<()> {
+fn check(reader: &GrantReader, rows: &[Grant], given: &[Grant]) -> Result<()> {
     let by_id: BTreeMap<&str, &Grant> = given
         .iter()
         .map(|grant| (grant.id.as_str(), grant))

@@ -1,10 +1,10 @@
 //! The workloads, by name.
 
+pub mod artifacts;
 pub mod entities;
 pub mod grants;
 pub mod heartbeats;
 pub mod packages;
-pub mod sentinel;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -47,9 +47,9 @@ pub const ALL: &[Workload] = &[
         run: heartbeats::run,
     },
     Workload {
-        name: "sentinel",
-        about: "a grants session on the SQLite engine, written, packed and read",
-        run: sentinel::run,
+        name: "artifacts",
+        about: "a burst of insertions into a warm artifact index, until synced",
+        run: artifacts::run,
     },
     Workload {
         name: "entities",
