@@ -7,6 +7,7 @@ use super::project::CHECKS_FILE;
 use super::run::{Run, RunPlan};
 use crate::edge::artifacts::artifact_hash;
 use crate::edge::console::Console;
+use crate::edge::fault;
 use crate::edge::slots::SlotName;
 use crate::error::{Error, Result};
 use crate::flow::decision::{PairOutcome, PairPolicy};
@@ -52,6 +53,7 @@ pub fn judge(
     let mut policy = PairPolicy::new();
     console.phase("building");
     prepare_both(bench, &mut trial, sides)?;
+    fault::reached("sides-built");
     if trial.is_open() && !sides.is_placebo && same_artifacts(bench)? {
         trial.end(Reason::NoChange, "what is built is the same to the byte");
     }
@@ -69,10 +71,12 @@ pub fn judge(
                 console.phase("building in swapped slots");
                 trial.swapped();
                 prepare_both(bench, &mut trial, sides)?;
+                fault::reached("slots-swapped");
             }
             Need::Gate => {
                 console.phase("checking");
                 gate = run_gate(bench, console, &mut trial, sides)?;
+                fault::reached("gate-run");
             }
             Need::Pair(plan) => {
                 let (done, most) = trial.progress();
@@ -80,7 +84,10 @@ pub fn judge(
                 console.pairs(done, most);
                 match measure_pair(bench, &mut policy, plan)? {
                     Measured::Again => {}
-                    Measured::Pair(pair) => trial.pair(pair).map_err(impossible)?,
+                    Measured::Pair(pair) => {
+                        trial.pair(pair).map_err(impossible)?;
+                        fault::reached("pair-measured");
+                    }
                     Measured::CandidateFailed(reason, detail) => trial.end(reason, detail),
                 }
                 if plan.phase == Phase::Screen && bench.spent.measure_s > limit_s && trial.is_open()

@@ -13,6 +13,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::fault;
 use super::interrupt::{Interrupts, Urgency};
 use super::process_sys::{self, Reaped};
 use crate::error::{Context, Error, Result};
@@ -94,8 +95,9 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .expect("commands are checked to be non-empty");
     // A new file each time: a stray of an earlier run may still write into the old one.
     std::fs::remove_file(job.log).ok();
-    let log =
-        File::create_new(job.log).context(|| format!("cannot write {}", job.log.display()))?;
+    let log = fault::space_for("log-create")
+        .and_then(|()| File::create_new(job.log))
+        .context(|| format!("cannot write {}", job.log.display()))?;
     // Set anew just before the fork: what duct does before is not the child's time.
     let start = Arc::new(Mutex::new(Instant::now()));
     let forking = Arc::clone(&start);

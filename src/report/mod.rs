@@ -11,5 +11,6 @@ pub mod measured;
 pub mod reason;
 pub mod row;
 pub mod show;
+pub mod simulation;
 pub mod status;
 pub mod strip;

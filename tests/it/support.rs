@@ -228,10 +228,12 @@ impl Project {
             .env("AUTORESEARCH_MACHINE_LOCK", self.beside("machine.lock"))
     }
 
-    /// The ledger's lines.
+    /// The ledger's lines; one that a kill cut short is none.
     pub fn ledger(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.root().join("experiments.jsonl")).unwrap_or_default();
-        text.lines()
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole
+            .lines()
             .map(|line| serde_json::from_str(line).expect("a JSON line"))
             .collect()
     }

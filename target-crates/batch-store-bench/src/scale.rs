@@ -20,6 +20,12 @@ pub struct Scale {
     pub preloaded_events: usize,
     /// Heartbeats sent.
     pub heartbeats: usize,
+    /// Batches of the entity store, not counting those that replace undone blocks.
+    pub entity_batches: usize,
+    /// Events in each; a multiple of 200.
+    pub entity_batch_events: usize,
+    /// Changes that it keeps in memory.
+    pub entity_capacity: usize,
 }
 
 impl Scale {
@@ -32,6 +38,9 @@ impl Scale {
         package_rows: 1_352,
         preloaded_events: 2_000,
         heartbeats: 10_000,
+        entity_batches: 8,
+        entity_batch_events: 400,
+        entity_capacity: 1_400,
     };
 
     /// Minutes: the sizes of the systems that the store is modelled on.
@@ -43,6 +52,9 @@ impl Scale {
         package_rows: 20_000,
         preloaded_events: 544_000,
         heartbeats: 50_000,
+        entity_batches: 100,
+        entity_batch_events: 5_000,
+        entity_capacity: 100_000,
     };
 
     /// As the environment says.

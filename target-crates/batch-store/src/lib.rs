@@ -10,6 +10,7 @@
 //! * [`Writer`] owns an engine and commits for many producers as its [`Policy`]
 //!   says; a [`Ticket`] resolves when a request has reached its [`Ack`] level.
 //! * [`packages`], [`events`] and [`grants`] are the three stores built of these.
+//! * [`entities`] keeps versioned entities in memory and writes them behind.
 //! * [`archive`] packs a finished store into one file and refuses a bad one.
 //!
 //! The invariants (each has tests under `tests/`):
@@ -42,6 +43,7 @@ mod codec;
 pub mod disk;
 pub mod durability;
 pub mod engine;
+pub mod entities;
 pub mod error;
 pub mod events;
 pub mod grants;

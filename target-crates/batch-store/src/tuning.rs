@@ -36,3 +36,6 @@ pub const EVENT_QUEUE_ITEMS: usize = 1024;
 
 /// Operations after which the event log's writer commits, at the latest.
 pub const EVENT_BATCH_OPS: usize = 100;
+
+/// Changes that an entity store keeps in memory, unless told otherwise.
+pub const ENTITY_CAPACITY: usize = 100_000;

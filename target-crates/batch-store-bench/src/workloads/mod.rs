@@ -1,5 +1,6 @@
 //! The workloads, by name.
 
+pub mod entities;
 pub mod grants;
 pub mod heartbeats;
 pub mod packages;
@@ -43,6 +44,11 @@ pub const ALL: &[Workload] = &[
         name: "heartbeats",
         about: "heartbeats acknowledged within a window, then all synced",
         run: heartbeats::run,
+    },
+    Workload {
+        name: "entities",
+        about: "batches of events over a write-behind entity store, with reorganisations",
+        run: entities::run,
     },
 ];
 

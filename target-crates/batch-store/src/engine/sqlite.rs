@@ -229,9 +229,11 @@ impl Engine for SqliteEngine {
     }
 
     fn scan(&self, family: Family, range: &Range, limit: usize) -> Result<Vec<Row>> {
+        // A bound inside an OR is not one that the search stops at.
+        let below = range.end.as_ref().map_or("", |_| "AND key < ?2");
+        let above = range.after.as_ref().map_or("", |_| "AND key > ?3");
         let sql = format!(
-            "SELECT key, value FROM {} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2) AND (?3 IS NULL OR key > ?3) \
-             ORDER BY key LIMIT ?4",
+            "SELECT key, value FROM {} WHERE key >= ?1 {below} {above} ORDER BY key LIMIT ?4",
             family.name()
         );
         let start = range.after.as_ref().unwrap_or(&range.start);

@@ -4,6 +4,7 @@
 mod archive;
 mod durability;
 mod engine;
+mod entities;
 mod events;
 mod grants;
 mod keys;
