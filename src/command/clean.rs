@@ -3,7 +3,8 @@
 use super::Global;
 use crate::driver::open;
 use crate::edge::repo::Repo;
-use crate::edge::slots::{Slots, remove_tree, work_dir};
+use crate::edge::slots::{Slots, work_dir};
+use crate::edge::tree::remove_tree;
 use crate::error::Result;
 use crate::exit::Exit;
 

@@ -6,17 +6,22 @@ use std::time::{Duration, Instant};
 use git2::Oid;
 use globset::GlobSet;
 
+use super::fresh::SlotState;
 use super::project::{CHECKS_FILE, Pinned, SCRIPT_FILE};
 use crate::edge::cachegrind;
 use crate::edge::child_env;
+use crate::edge::git_files::GitFiles;
 use crate::edge::interrupt::Interrupts;
 use crate::edge::lock::Lock;
 use crate::edge::process::{self, End, Finished, Job, TOKEN_VARIABLE};
+use crate::edge::process_output;
 use crate::edge::process_sys;
 use crate::edge::repo::Repo;
+use crate::edge::sandbox::{self, Room, Sandbox};
+use crate::edge::slot_files;
 use crate::edge::slots::{SlotName, Slots, repository_hash};
 use crate::error::{Context, Error, Result};
-use crate::flow::driver_metrics::DRIVER_INSTRUCTIONS;
+use crate::flow::driver_metrics::{DRIVER_INSTRUCTIONS, DRIVER_WALL_ADJ};
 use crate::flow::measure::Judged;
 use crate::flow::session::judged;
 
@@ -44,6 +49,28 @@ pub struct Bench {
     token: String,
     /// Where children's output goes.
     pub(super) logs: PathBuf,
+    /// What keeps them in.
+    pub sandbox: Sandbox,
+    /// What was in the slots when they were ready, and when something last ran in them.
+    pub(super) states: [SlotState; 2],
+    /// What makes the user's git run programs, as it was when last looked at.
+    git_files: GitFiles,
+}
+
+/// A command of the loop's.
+pub struct Task<'a> {
+    /// Program and arguments.
+    pub command: &'a [String],
+    /// Where it runs. In a slot that is measured it is kept in.
+    pub directory: &'a Path,
+    /// Seconds after which it is killed.
+    pub deadline_s: f64,
+    /// Name of its output's file.
+    pub log: &'a str,
+    /// Variables beside the session's.
+    pub extra: &'a [(&'a str, &'a str)],
+    /// What it reads from its standard input.
+    pub input: &'a str,
 }
 
 /// Seconds spent in children since [`Bench::take_spent`].
@@ -89,6 +116,8 @@ impl Bench {
             cachegrind::check()?;
         }
         process_sys::adopt_orphans();
+        let by_thread = metrics.iter().any(|metric| metric.name == DRIVER_WALL_ADJ);
+        let sandbox = sandbox::choose(pinned.config.sandbox, by_thread)?;
         Ok(Self {
             metrics,
             deadline: Duration::from_secs_f64(pinned.config.timeouts.benchmark_s),
@@ -98,6 +127,9 @@ impl Bench {
             repeats: 1,
             spent: Spent::default(),
             logs,
+            sandbox,
+            states: Default::default(),
+            git_files: GitFiles::read(repo.common_dir()),
             slots,
             pinned,
             interrupts,
@@ -122,6 +154,7 @@ impl Bench {
     pub fn prepare(&mut self, slot: SlotName, commit: Oid) -> Result<Checked> {
         self.interrupts.check()?;
         let started = Instant::now();
+        self.forget_files(slot);
         self.slots.check_out(slot, commit)?;
         self.pin_scripts(slot)?;
         let checked = match self.pinned.config.build.clone() {
@@ -135,7 +168,14 @@ impl Bench {
                 let deadline = self.pinned.config.timeouts.build_s;
                 let _machine = self.machine_lock()?;
                 let root = self.slots.path(slot);
-                let finished = self.child(&command, &root, deadline, "build", &[])?;
+                let finished = self.child(&Task {
+                    command: &command,
+                    directory: &root,
+                    deadline_s: deadline,
+                    log: "build",
+                    extra: &[],
+                    input: "",
+                })?;
                 self.checked(&finished)?
             }
         };
@@ -145,21 +185,26 @@ impl Bench {
 
     /// The scripts as pinned, whatever the commit has.
     pub(super) fn pin_scripts(&self, slot: SlotName) -> Result<()> {
-        let directory = self.slots.path(slot).join(&self.pinned.work);
+        let root = self.slots.path(slot);
         let write = |name: &str, content: &[u8]| {
-            let path = directory.join(name);
-            // Written only when it differs: a new time stamp would be a change of its own.
-            if std::fs::read(&path).ok().as_deref() == Some(content) {
-                return Ok(());
-            }
-            std::fs::remove_file(&path).ok();
-            std::fs::write(&path, content).context(|| format!("cannot write {}", path.display()))
+            slot_files::write_inside(&root, &self.pinned.work, name, content).context(|| {
+                let path = root.join(&self.pinned.work).join(name);
+                format!("cannot write {}", path.display())
+            })
         };
         write(SCRIPT_FILE, &self.pinned.script)?;
         match &self.pinned.checks {
             Some(content) => write(CHECKS_FILE, content),
             None => Ok(()),
         }
+    }
+
+    /// A directory that what runs in the slot can write to.
+    pub(super) fn counts_directory(&self, slot: SlotName) -> Result<PathBuf> {
+        let directory = self.slots.private(slot);
+        std::fs::create_dir_all(&directory)
+            .context(|| format!("cannot create {}", directory.display()))?;
+        Ok(directory)
     }
 
     /// Runs the gate in a slot; `None` when the project has none.
@@ -172,6 +217,7 @@ impl Bench {
         }
         self.interrupts.check()?;
         // What benchmark runs left in the worktree is none of the gate's business.
+        self.forget_files(slot);
         self.slots.check_out(slot, candidate)?;
         self.pin_scripts(slot)?;
         let (base, start, candidate) = (
@@ -188,7 +234,14 @@ impl Bench {
         let directory = self.slots.path(slot).join(&self.pinned.work);
         let deadline = self.pinned.config.timeouts.checks_s;
         let _machine = self.machine_lock()?;
-        let finished = self.child(&command, &directory, deadline, "gate", &extra)?;
+        let finished = self.child(&Task {
+            command: &command,
+            directory: &directory,
+            deadline_s: deadline,
+            log: "gate",
+            extra: &extra,
+            input: "",
+        })?;
         self.spent.gate_s += finished.usage.wall.as_secs_f64();
         self.checked(&finished).map(Some)
     }
@@ -197,38 +250,66 @@ impl Bench {
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn child(
-        &self,
-        command: &[String],
-        directory: &Path,
-        deadline_s: f64,
-        log: &str,
-        extra: &[(&str, &str)],
-    ) -> Result<Finished> {
-        let own_target = self.own_cargo_target(directory);
+    pub fn child(&self, task: &Task<'_>) -> Result<Finished> {
+        let own_target = self.own_cargo_target(task.directory);
+        let slot = self.slot_of(task.directory);
+        let room = slot.and_then(|slot| self.room(slot));
+        let private = room.as_ref().map(Room::variables).unwrap_or_default();
+        if let Some(room) = &room {
+            room.make_ready()?;
+        }
         let marked: Vec<(&str, &str)> = std::iter::once((TOKEN_VARIABLE, self.token.as_str()))
             .chain(
                 own_target
                     .as_deref()
                     .map(|target| ("CARGO_TARGET_DIR", target)),
             )
-            .chain(extra.iter().copied())
+            .chain(private.iter().map(|(name, value)| (*name, value.as_str())))
+            .chain(task.extra.iter().copied())
             .collect();
         let mut env = child_env::build(&self.allowed, &marked);
         if let Some(name) = &self.pinned.config.hold_out_env
-            && !extra.iter().any(|(given, _)| given == name)
+            && !task.extra.iter().any(|(given, _)| given == name)
         {
             // Whatever the user's own environment has: only held-out runs see it.
             env.remove(name);
         }
         let job = Job {
-            command,
-            dir: directory,
+            command: task.command,
+            dir: task.directory,
             env: &env,
-            deadline: Duration::from_secs_f64(deadline_s),
-            log: &self.logs.join(format!("{log}.log")),
+            deadline: Duration::from_secs_f64(task.deadline_s),
+            log: &self.logs.join(format!("{}.log", task.log)),
+            input: task.input,
+            room: room.as_ref(),
+            memory_mib: slot.and(self.pinned.config.memory_mib),
         };
         process::run(&job, &self.interrupts)
+    }
+
+    /// The measured slot that a directory is in; an agent's is not measured.
+    fn slot_of(&self, directory: &Path) -> Option<SlotName> {
+        [SlotName::Zero, SlotName::One]
+            .into_iter()
+            .find(|slot| directory.starts_with(self.slots.path(*slot)))
+    }
+
+    fn room(&self, slot: SlotName) -> Option<Room> {
+        (self.sandbox != Sandbox::Off).then(|| Room {
+            sandbox: self.sandbox,
+            worktree: self.slots.path(slot),
+            private: self.slots.private(slot),
+            common_dir: self.slots.common_dir().to_owned(),
+            network: self.pinned.config.network,
+        })
+    }
+
+    /// What makes the user's git run programs and was changed since the last look.
+    pub fn changed_git_files(&mut self) -> Vec<String> {
+        let now = GitFiles::read(self.slots.common_dir());
+        let changed = now.changed_since(&self.git_files);
+        self.git_files = now;
+        changed
     }
 
     /// A target directory of the slot's own, where the user's settings would have all share one:
@@ -259,7 +340,7 @@ impl Bench {
             tail: if finished.end.is_success() {
                 String::new()
             } else {
-                process::tail(&finished.log)
+                process_output::tail(&finished.log)
             },
             duration_s: finished.usage.wall.as_secs_f64(),
         })

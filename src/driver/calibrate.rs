@@ -45,8 +45,9 @@ pub fn baseline(bench: &mut Bench, console: &mut Console, commit: Oid) -> Result
             checked.ended
         ))
         .hint(format!(
-            "no candidate could pass it; the end of its output:\n{}",
-            checked.tail
+            "no candidate could pass it; the end of its output:\n{}{}",
+            checked.tail,
+            bench.sandbox.hint()
         ))),
         Some(_) | None => Ok(()),
     }
@@ -185,7 +186,7 @@ fn known_good_pair(
             Measured::Pair(pair) => return same_output(pair),
             Measured::Again => {}
             Measured::CandidateFailed(reason, detail) => {
-                return Err(unchanged_code_fails(reason, &detail));
+                return Err(unchanged_code_fails(bench.sandbox, reason, &detail));
             }
         }
     }

@@ -12,8 +12,10 @@ use super::propose::{Draft, Proposers};
 use super::record::{Outcome, kept_message, ref_name, run_line};
 use crate::edge::console::Console;
 use crate::edge::interrupt::Interrupts;
+use crate::edge::sandbox::Sandbox;
 use crate::edge::{clock, fault, host};
 use crate::error::{Error, Result};
+use crate::flow::config_sandbox::SandboxMode;
 use crate::flow::decision::{SlotBias, calibration_due, end_to_end_due, placebo_due};
 use crate::flow::limits::{Ending, Limits, Progress};
 use crate::flow::proposal::{Change, Proposal};
@@ -48,6 +50,11 @@ impl Engine {
             calibrate::adopt(&mut bench, line);
         }
         let config = &opened.pinned.config;
+        if config.sandbox == SandboxMode::Auto && bench.sandbox == Sandbox::Off {
+            console.warn(
+                "no sandbox: neither bubblewrap nor Landlock works here, so candidates run with your rights; see SECURITY.md",
+            );
+        }
         let scope = Scope::new(&config.scope, &config.protected_globs());
         let next_run = opened.past.next_run;
         let environment = host::environment();
@@ -192,6 +199,7 @@ impl Engine {
         let seed = clock::fresh_seed();
         let mut outcome = self.outcome_of(&draft, run, seed)?;
         outcome.seed = seed;
+        self.look_for_tampering(&draft.proposal, &mut outcome);
         if outcome.status() == Status::Keep {
             self.name_kept_commit(run, &draft.proposal, &mut outcome)?;
         }
@@ -213,6 +221,23 @@ impl Engine {
             load,
         );
         self.record(line)
+    }
+
+    /// Refuses a candidate while whose code, or whose agent, ran outside any sandbox the user's git was
+    /// made to run something else.
+    fn look_for_tampering(&mut self, proposal: &Proposal, outcome: &mut Outcome) {
+        let changed = self.bench.changed_git_files();
+        let by_agent = proposal.change == Change::Agent;
+        if changed.is_empty() || !(by_agent || self.bench.sandbox == Sandbox::Off) {
+            return;
+        }
+        let names = changed.join(", ");
+        self.console.warn(&format!(
+            "while this candidate was made and measured somebody changed {names} in {}: look at it before you use git there",
+            self.opened.repo.common_dir().display()
+        ));
+        outcome.result.reason = Reason::Tampered;
+        outcome.result.detail = format!("{names} of the repository changed");
     }
 
     /// What becomes of a draft.

@@ -8,6 +8,7 @@ use super::run::{Run, RunPlan};
 use crate::edge::artifacts::artifact_hash;
 use crate::edge::console::Console;
 use crate::edge::fault;
+use crate::edge::sandbox::Sandbox;
 use crate::edge::slots::SlotName;
 use crate::error::{Error, Result};
 use crate::flow::decision::{PairOutcome, PairPolicy};
@@ -159,7 +160,11 @@ pub fn build_incumbent(bench: &mut Bench, slot: SlotName, commit: Oid) -> Result
         "commit {commit:.10} does not build: the command {}",
         built.ended
     ))
-    .hint(format!("the end of its output:\n{}", built.tail)))
+    .hint(format!(
+        "the end of its output:\n{}{}",
+        built.tail,
+        bench.sandbox.hint()
+    )))
 }
 
 /// Whether the config names artefacts and they are the same in both slots.
@@ -186,6 +191,11 @@ pub fn measure_pair(
     let _machine = bench.machine_lock()?;
     let candidate_slot = SlotName::numbered(plan.slot);
     let parent_slot = SlotName::numbered(1 - plan.slot);
+    for slot in [parent_slot, candidate_slot] {
+        if let Some(problem) = bench.tampered(slot)? {
+            return Ok(Measured::CandidateFailed(Reason::Tampered, problem));
+        }
+    }
     let run_plan = RunPlan {
         full_deadline: plan.phase == Phase::WarmUp,
         hold_out: plan.hold_out,
@@ -197,6 +207,7 @@ pub fn measure_pair(
         let parent = bench.run(parent_slot, run_plan)?;
         (parent, bench.run(candidate_slot, run_plan)?)
     };
+    let candidate = as_often(&parent, candidate);
     let ok = |run: &Run| matches!(run, Run::Measured(_));
     match (
         policy.on_attempt(ok(&parent), ok(&candidate)),
@@ -224,7 +235,7 @@ pub fn measure_pair(
             Ok(Measured::CandidateFailed(reason, detail))
         }
         (PairOutcome::EnvironmentPause, Run::Failed(reason, detail), _) => {
-            Err(unchanged_code_fails(reason, &detail))
+            Err(unchanged_code_fails(bench.sandbox, reason, &detail))
         }
         (PairOutcome::Redo, ..) => Ok(Measured::Again),
         (PairOutcome::Accept | PairOutcome::CandidateCrash | PairOutcome::EnvironmentPause, ..) => {
@@ -233,8 +244,23 @@ pub fn measure_pair(
     }
 }
 
+/// The candidate's run, unless it printed a metric several times that the parent, with the same script,
+/// printed once: its own code printed the others.
+fn as_often(parent: &Run, candidate: Run) -> Run {
+    let (Run::Measured(theirs), Run::Measured(ours)) = (parent, &candidate) else {
+        return candidate;
+    };
+    match ours.repeated.difference(&theirs.repeated).next() {
+        None => candidate,
+        Some(name) => Run::Failed(
+            Reason::BadMetric,
+            format!("it prints {name} several times in a run, and its parent once"),
+        ),
+    }
+}
+
 /// The error for a benchmark that fails where it must not.
-pub fn unchanged_code_fails(reason: Reason, detail: &str) -> Error {
+pub fn unchanged_code_fails(sandbox: Sandbox, reason: Reason, detail: &str) -> Error {
     let error = Error::environment(format!(
         "the benchmark of the unchanged code fails ({})",
         reason.describe()
@@ -244,7 +270,8 @@ pub fn unchanged_code_fails(reason: Reason, detail: &str) -> Error {
         return error.hint(detail);
     }
     error.hint(format!(
-        "run it by hand: `bash autoresearch.sh`; what it said:\n{detail}"
+        "run it by hand: `bash autoresearch.sh`; what it said:\n{detail}{}",
+        sandbox.hint()
     ))
 }
 

@@ -4,6 +4,7 @@ pub mod ablate;
 pub mod bench;
 pub mod calibrate;
 pub mod engine;
+pub mod fresh;
 pub mod judge;
 pub mod noise_text;
 pub mod open;

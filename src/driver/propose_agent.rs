@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use super::bench::Bench;
+use super::bench::{Bench, Task};
 use super::engine::commit_id;
 use super::open::Opened;
 use super::propose::Draft;
-use crate::edge::process::{self, End};
+use crate::edge::process::End;
+use crate::edge::process_output;
 use crate::edge::slots::SlotName;
 use crate::error::{Context, Error, Result};
 use crate::flow::config_parts::AgentSpec;
@@ -53,19 +54,25 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
     files.write(&brief, &prompt)?;
     let command = agent_presets::command_line(spec, &files.prompt, &files.brief, &prompt)?;
     let extra = [(ANSWER_ENV, answer_path.as_str())];
-    let finished = bench.child(
-        &command,
-        &worktree,
-        config.timeouts.propose_s,
-        "agent",
-        &extra,
-    )?;
+    let task = Task {
+        command: &command,
+        directory: &worktree,
+        deadline_s: config.timeouts.propose_s,
+        log: "agent",
+        extra: &extra,
+        input: "",
+    };
+    let finished = bench.child(&task)?;
 
     match finished.end {
         End::Interrupted => return Err(Error::interrupted()),
         End::Exited(0) => {}
-        end @ (End::Exited(_) | End::Signaled(_) | End::TimedOut) => {
-            let tail = process::tail(&finished.log);
+        end @ (End::Exited(_)
+        | End::Signaled(_)
+        | End::TimedOut
+        | End::OutputFull
+        | End::DiskFull) => {
+            let tail = process_output::tail(&finished.log);
             return Ok(failed(
                 idea,
                 format!("the agent {}\n{tail}", end.describe()),

@@ -1,13 +1,16 @@
 //! One benchmark run of one side: executions of the script, what they print, what they use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::bench::Bench;
+use super::bench::{Bench, Task};
 use super::project::SCRIPT_FILE;
 use crate::edge::cachegrind::Counts;
-use crate::edge::process::{self, End, Finished};
+use crate::edge::clock::fresh_seed;
+use crate::edge::process::{End, Finished};
+use crate::edge::process_output;
 use crate::edge::slots::SlotName;
 use crate::error::{Error, Result};
+use crate::flow::config_sandbox::MetricLines;
 use crate::flow::digest::{self, DigestValues};
 use crate::flow::driver_metrics::{
     self, DRIVER_INSTRUCTIONS, DRIVER_PREFIX, DRIVER_WALL_ADJ, wall_adjusted,
@@ -19,6 +22,9 @@ use crate::flow::record::Reason;
 /// Tells the benchmark script that the config's build command has run in this checkout, so that it
 /// need not ask its build tool again in every run.
 const BUILT_VARIABLE: &str = "AUTORESEARCH_BUILT";
+
+/// Tells the script that the key of this run's lines is the first line of its standard input.
+const KEYED_VARIABLE: &str = "AUTORESEARCH_KEYED";
 
 /// One run of one side.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +42,8 @@ pub struct Output {
     pub metrics: BTreeMap<String, f64>,
     /// Its DIGEST lines.
     pub digests: DigestValues,
+    /// Metrics that an execution printed more than once.
+    pub repeated: BTreeSet<String>,
 }
 
 /// How a run is made.
@@ -64,7 +72,7 @@ impl Bench {
         }
         let mut metrics = means(&executions);
         if self.counts_instructions() {
-            let counts = Counts::new(&self.logs)?;
+            let counts = Counts::new(&self.counts_directory(slot)?)?;
             match self.execute(slot, plan, Some(&counts))? {
                 Run::Measured(output) => executions.push(output),
                 failed @ Run::Failed(..) => return Ok(failed),
@@ -81,10 +89,15 @@ impl Bench {
         }
         Ok(match unequal_digests(&executions) {
             Some(problem) => Run::Failed(Reason::BadMetric, problem),
-            None => Run::Measured(Output {
-                metrics,
-                digests: executions.swap_remove(0).digests,
-            }),
+            None => {
+                self.has_run(slot);
+                let repeated = executions.iter().flat_map(|output| &output.repeated);
+                Run::Measured(Output {
+                    metrics,
+                    repeated: repeated.cloned().collect(),
+                    digests: executions.swap_remove(0).digests,
+                })
+            }
         })
     }
 
@@ -106,7 +119,9 @@ impl Bench {
 
     fn execute(&mut self, slot: SlotName, plan: RunPlan, counts: Option<&Counts>) -> Result<Run> {
         self.interrupts.check()?;
-        self.pin_scripts(slot)?;
+        if let Err(error) = self.freshen(slot).and_then(|()| self.pin_scripts(slot)) {
+            return Ok(Run::Failed(Reason::RunFailed, error.chain()));
+        }
         let mut command = vec!["bash".to_owned(), SCRIPT_FILE.to_owned()];
         if let Some(counts) = counts {
             command = counts.command(&command);
@@ -116,29 +131,46 @@ impl Bench {
         let held_out = self.pinned.config.hold_out_env.clone();
         let seed = plan.hold_out.map(|seed| seed.to_string());
         let mut extra = Vec::new();
+        let key = match self.pinned.config.metric_lines {
+            MetricLines::Plain => None,
+            MetricLines::Keyed => Some(format!("{:014x}{:014x}", fresh_seed(), fresh_seed())),
+        };
+        if key.is_some() {
+            extra.push((KEYED_VARIABLE, "1"));
+        }
         if self.pinned.config.build.is_some() {
             extra.push((BUILT_VARIABLE, "1"));
         }
         if let (Some(name), Some(seed)) = (&held_out, &seed) {
             extra.push((name.as_str(), seed.as_str()));
         }
-        let finished = self.child(&command, &directory, limit_s, "benchmark", &extra)?;
+        let input = key.as_ref().map_or(String::new(), |key| format!("{key}\n"));
+        let task = Task {
+            command: &command,
+            directory: &directory,
+            deadline_s: limit_s,
+            log: "benchmark",
+            extra: &extra,
+            input: &input,
+        };
+        let finished = self.child(&task)?;
+        self.has_executed(slot);
         self.spent.measure_s += finished.usage.wall.as_secs_f64();
         match finished.end {
-            End::Exited(0) => self.read(&finished),
+            End::Exited(0) => self.read(&finished, key.as_deref()),
             End::Interrupted => Err(Error::interrupted()),
             End::TimedOut => {
                 let detail = format!(
                     "{SCRIPT_FILE} was killed after {limit_s:.0} s\n{}",
-                    process::tail(&finished.log)
+                    process_output::tail(&finished.log)
                 );
                 Ok(Run::Failed(Reason::Timeout, detail))
             }
-            end @ (End::Exited(_) | End::Signaled(_)) => {
+            end @ (End::Exited(_) | End::Signaled(_) | End::OutputFull | End::DiskFull) => {
                 let detail = format!(
                     "{SCRIPT_FILE} {}\n{}",
                     end.describe(),
-                    process::tail(&finished.log)
+                    process_output::tail(&finished.log)
                 );
                 Ok(Run::Failed(Reason::RunFailed, detail))
             }
@@ -156,9 +188,13 @@ impl Bench {
     }
 
     /// What an execution that ended well gave.
-    fn read(&self, finished: &Finished) -> Result<Run> {
+    fn read(&self, finished: &Finished, key: Option<&str>) -> Result<Run> {
         let bad = |problem: String| Ok(Run::Failed(Reason::BadMetric, problem));
-        let (samples, digests) = process::read_output(&finished.log)?;
+        let (samples, digests) = process_output::read(&finished.log, key)?;
+        let repeated = samples.repeated();
+        if let Some(name) = repeated.first().filter(|_| key.is_some()) {
+            return bad(format!("{name} was printed twice with the key of one run"));
+        }
         let digests = match digests.values() {
             Ok(digests) => digests,
             Err(error) => return bad(error.to_string()),
@@ -175,7 +211,11 @@ impl Bench {
                 return bad(error.to_string());
             }
         }
-        Ok(Run::Measured(Output { metrics, digests }))
+        Ok(Run::Measured(Output {
+            metrics,
+            digests,
+            repeated,
+        }))
     }
 }
 
@@ -244,6 +284,7 @@ mod tests {
                 .map(|(name, value)| ((*name).to_owned(), *value))
                 .collect(),
             digests: BTreeMap::from([("sum".to_owned(), digest.to_owned())]),
+            repeated: BTreeSet::new(),
         }
     }
 

@@ -64,10 +64,14 @@ impl Counts {
         let context = || format!("cannot read {}", directory.display());
         let mut total: Option<u64> = None;
         for entry in fs::read_dir(directory).context(context)? {
-            let path = entry.context(context)?.path();
-            let is_counts = path
-                .file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with("counts."));
+            let entry = entry.context(context)?;
+            let path = entry.path();
+            // What was counted could have put a pipe there.
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            let is_counts = is_file
+                && path
+                    .file_name()
+                    .is_some_and(|name| name.to_string_lossy().starts_with("counts."));
             if is_counts {
                 total = Some(total.unwrap_or(0) + instructions(&path)?);
             }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,15 +16,21 @@ use std::time::{Duration, Instant};
 use super::fault;
 use super::interrupt::{Interrupts, Urgency};
 use super::process_sys::{self, Reaped};
+use super::sandbox::Room;
 use crate::error::{Context, Error, Result};
-use crate::flow::digest::Digests;
 use crate::flow::driver_metrics::{MainThread, Usage};
-use crate::flow::metric::{LINE_BYTES_MAX, Samples};
 
 /// Time between the request to end and the kill.
 const GRACE: Duration = Duration::from_secs(2);
 /// Time the kernel has to end a killed process.
 const GRACE_AFTER_KILL: Duration = Duration::from_secs(30);
+/// Time between two looks at what a child has written.
+const LOOK: Duration = Duration::from_millis(250);
+/// Most output of one child, bytes; looked at four times a second, so that a fast writer gets beyond it
+/// by what it writes in that time.
+pub const OUTPUT_MAX: u64 = 64 << 20;
+/// Least space a child may leave on the disk of its output, bytes.
+const DISK_FREE_MIN: u64 = 128 << 20;
 /// Marks every child in its environment, so that what a killed loop leaves behind is found.
 pub const TOKEN_VARIABLE: &str = "AUTORESEARCH_TOKEN";
 
@@ -41,6 +47,12 @@ pub struct Job<'a> {
     pub deadline: Duration,
     /// File for its standard output and error, in the order written; replaced.
     pub log: &'a Path,
+    /// What it reads from its standard input: at most a line.
+    pub input: &'a str,
+    /// Where it is kept in, if it is.
+    pub room: Option<&'a Room>,
+    /// Most address space of each of its processes, MiB.
+    pub memory_mib: Option<u64>,
 }
 
 /// How it ended.
@@ -52,6 +64,10 @@ pub enum End {
     Signaled(i32),
     /// We killed it at its deadline.
     TimedOut,
+    /// We killed it because it had printed more than [`OUTPUT_MAX`].
+    OutputFull,
+    /// We killed it because it had all but filled the disk.
+    DiskFull,
     /// We killed it because the user wants to stop now.
     Interrupted,
 }
@@ -68,6 +84,10 @@ impl End {
             Self::Exited(code) => format!("exited with code {code}"),
             Self::Signaled(signal) => format!("was killed by signal {signal}"),
             Self::TimedOut => "passed its deadline and was killed".to_owned(),
+            Self::OutputFull => {
+                format!("printed more than {} MiB and was killed", OUTPUT_MAX >> 20)
+            }
+            Self::DiskFull => "filled the disk and was killed".to_owned(),
             Self::Interrupted => "was interrupted".to_owned(),
         }
     }
@@ -89,8 +109,11 @@ pub struct Finished {
 /// # Errors
 /// The program cannot be started or the log file cannot be written.
 pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
-    let (program, arguments) = job
-        .command
+    let command = match job.room {
+        Some(room) => room.command(job.command, job.dir),
+        None => job.command.to_vec(),
+    };
+    let (program, arguments) = command
         .split_first()
         .expect("commands are checked to be non-empty");
     // A new file each time: a stray of an earlier run may still write into the old one.
@@ -98,19 +121,27 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
     let log = fault::space_for("log-create")
         .and_then(|()| File::create_new(job.log))
         .context(|| format!("cannot write {}", job.log.display()))?;
+    let rules = job.room.map(|room| room.rules(job.log)).transpose()?;
+    let rules = rules.flatten().map(Arc::new);
+    let memory_bytes = job.memory_mib.map(|mib| mib << 20);
+    let input = input(job.input).context(|| "cannot make a pipe".to_owned())?;
     // Set anew just before the fork: what duct does before is not the child's time.
     let start = Arc::new(Mutex::new(Instant::now()));
     let forking = Arc::clone(&start);
     let handle = duct::cmd(program, arguments)
         .dir(job.dir)
         .full_env(job.env)
-        .stdin_null()
+        .stdin_file(input)
         // duct applies the outermost redirection first: errors must follow stdout into the file.
         .stderr_to_stdout()
         .stdout_file(log)
         .unchecked()
         .before_spawn(move |command| {
             process_sys::isolate(command);
+            process_sys::limit_memory(command, memory_bytes);
+            if let Some(rules) = &rules {
+                process_sys::keep_in(command, Arc::clone(rules));
+            }
             if let Ok(mut start) = forking.lock() {
                 *start = Instant::now();
             }
@@ -130,7 +161,7 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .expect("a started command has a process");
 
     let started = *start.lock().unwrap_or_else(PoisonError::into_inner);
-    let supervised = supervise(pid, started, job.deadline, interrupts);
+    let supervised = supervise(pid, started, job, interrupts);
     process_sys::signal_group(pid, libc::SIGKILL);
     let Some((killed, wall)) = supervised else {
         return Err(
@@ -178,7 +209,7 @@ fn usage(wall: Duration, used: Reaped, main_thread: Option<MainThread>) -> Usage
 fn supervise(
     pid: u32,
     started: Instant,
-    deadline: Duration,
+    job: &Job<'_>,
     interrupts: &Interrupts,
 ) -> Option<(Option<End>, Duration)> {
     let (exit_sender, exit) = mpsc::channel();
@@ -209,9 +240,13 @@ fn supervise(
     });
     let mut killed = None;
     let ended = loop {
-        let left = deadline.saturating_sub(started.elapsed());
-        let reason = match exit.recv_timeout(left) {
+        let left = job.deadline.saturating_sub(started.elapsed());
+        let reason = match exit.recv_timeout(left.min(LOOK)) {
             Ok(Message::Exited(at)) => break at,
+            Err(RecvTimeoutError::Timeout) if left > LOOK => match written_too_much(job.log) {
+                Some(end) => end,
+                None => continue,
+            },
             Ok(Message::Signal) if interrupts.urgency() < Urgency::Now => continue,
             Ok(Message::Signal) => End::Interrupted,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => End::TimedOut,
@@ -227,6 +262,28 @@ fn supervise(
     };
     interrupts.wake(None);
     Some((killed, ended.duration_since(started)))
+}
+
+/// Whether a child has printed too much or left too little of the disk.
+fn written_too_much(log: &Path) -> Option<End> {
+    let printed = std::fs::metadata(log).map_or(0, |metadata| metadata.len());
+    if printed > OUTPUT_MAX {
+        return Some(End::OutputFull);
+    }
+    let free = super::host::disk_free_bytes(log.parent().unwrap_or(log));
+    free.is_some_and(|free| free < DISK_FREE_MIN)
+        .then_some(End::DiskFull)
+}
+
+/// A pipe with this in it and nobody at its other end; nothing at all for nothing.
+fn input(text: &str) -> std::io::Result<File> {
+    if text.is_empty() {
+        return File::open("/dev/null");
+    }
+    let (reader, mut writer) = std::io::pipe()?;
+    // A line fits into any pipe.
+    writer.write_all(text.as_bytes())?;
+    Ok(File::from(std::os::fd::OwnedFd::from(reader)))
 }
 
 enum Message {
@@ -267,69 +324,6 @@ fn kill_orphans() {
         // The kernel takes a moment to end them, and says nothing when it has.
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// Reads a log's METRIC and DIGEST lines, line by line: the output never has to fit into memory.
-///
-/// # Errors
-/// The log cannot be read.
-pub fn read_output(log: &Path) -> Result<(Samples, Digests)> {
-    let context = || format!("cannot read {}", log.display());
-    let mut reader = BufReader::with_capacity(1 << 16, File::open(log).context(context)?);
-    let (mut samples, mut digests) = (Samples::default(), Digests::default());
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let limit = LINE_BYTES_MAX as u64 + 1;
-        let read = reader
-            .by_ref()
-            .take(limit)
-            .read_until(b'\n', &mut line)
-            .context(context)?;
-        if read == 0 {
-            return Ok((samples, digests));
-        }
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        } else if read > LINE_BYTES_MAX {
-            // Too long for a METRIC line; a DIGEST line must not be overlooked.
-            digests.feed(&String::from_utf8_lossy(&line));
-            skip_line(&mut reader).context(context)?;
-            continue;
-        }
-        let text = String::from_utf8_lossy(&line);
-        samples.feed(&text);
-        digests.feed(&text);
-    }
-}
-
-/// Skips the rest of an overlong line.
-fn skip_line(reader: &mut impl BufRead) -> std::io::Result<()> {
-    loop {
-        let buffer = reader.fill_buf()?;
-        let found = buffer.iter().position(|&byte| byte == b'\n');
-        let length = found.map_or(buffer.len(), |position| position + 1);
-        reader.consume(length);
-        if found.is_some() || length == 0 {
-            return Ok(());
-        }
-    }
-}
-
-/// The end of a log for messages and records: at most 80 lines (pi-autoresearch's number) and 8 KiB.
-pub fn tail(log: &Path) -> String {
-    const BYTES: u64 = 8192;
-    let read = || -> std::io::Result<String> {
-        let mut file = File::open(log)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(BYTES)))?;
-        let mut bytes = Vec::new();
-        file.take(BYTES).read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let text = read().unwrap_or_default();
-    let lines: Vec<&str> = text.trim_end().lines().collect();
-    lines[lines.len().saturating_sub(80)..].join("\n")
 }
 
 /// Kills every process that carries this token in its environment: what a killed loop left behind,

@@ -7,9 +7,10 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::flow::driver_metrics::MainThread;
@@ -37,18 +38,20 @@ pub struct Reaped {
     pub ctx_involuntary: u64,
 }
 
-/// Gives the command a process group of its own and has the kernel kill it when this thread dies.
+/// Gives the command a session and with it a process group of its own, so that it has no terminal to
+/// put words into, and has the kernel kill it when this thread dies.
 pub fn isolate(command: &mut Command) {
-    command.process_group(0);
+    // SAFETY: setsid is async-signal-safe and touches no memory of ours.
+    unsafe {
+        command.pre_exec(|| check(libc::setsid()));
+    }
     #[cfg(target_os = "linux")]
     {
         let parent = std::process::id();
         // SAFETY: prctl, getppid and raise are async-signal-safe and touch no memory of ours.
         unsafe {
             command.pre_exec(move || {
-                if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
-                    return Err(io::Error::last_os_error());
-                }
+                check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
                 // The parent may have died between fork and prctl.
                 if u32::try_from(libc::getppid()) != Ok(parent) {
                     libc::raise(libc::SIGKILL);
@@ -57,6 +60,48 @@ pub fn isolate(command: &mut Command) {
             });
         }
     }
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Bounds the address space of each of the command's processes.
+pub fn limit_memory(command: &mut Command, bytes: Option<u64>) {
+    let Some(bytes) = bytes else { return };
+    // SAFETY: setrlimit is async-signal-safe and reads only the structure given.
+    unsafe {
+        command.pre_exec(move || {
+            let limit = libc::rlimit {
+                rlim_cur: bytes,
+                rlim_max: bytes,
+            };
+            check(libc::setrlimit(libc::RLIMIT_AS, &raw const limit))
+        });
+    }
+}
+
+/// Has the command take these rules of Landlock upon itself, for ever and for all its descendants.
+pub fn keep_in(command: &mut Command, rules: Arc<OwnedFd>) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: both calls are async-signal-safe and touch no memory of ours; the descriptor is open as
+    // long as the closure lives.
+    unsafe {
+        command.pre_exec(move || {
+            check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+            let none: libc::c_uint = 0;
+            let call = libc::SYS_landlock_restrict_self;
+            match libc::syscall(call, rules.as_raw_fd(), none) {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        });
+    }
+    #[cfg(not(target_os = "linux"))]
+    drop((command, rules));
 }
 
 /// Children that this process had before it became a subreaper: they are somebody else's, from

@@ -17,8 +17,9 @@ use sha2::{Digest, Sha256};
 
 use super::repo::Repo;
 use super::repo_locks::RefWrite;
+use super::tree::{copy_tree, make_writable, remove_tree};
 use super::{fault, process};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 
 /// Which worktree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,13 +142,70 @@ impl Slots {
         Ok(path)
     }
 
+    /// Where what runs in a slot keeps its temporary files and caches, beside it. Paths of equal length
+    /// again.
+    pub fn private(&self, slot: SlotName) -> PathBuf {
+        self.root.join(format!("private-{}", slot.suffix()))
+    }
+
+    /// The repository's common directory.
+    pub fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// Opens the slot's worktree, if its link to the repository is the one we made: what runs in the slot
+    /// could put another there, whose settings would have us write somewhere else.
+    fn open_slot(&self, slot: SlotName) -> Option<Repository> {
+        let link = self.path(slot).join(".git");
+        let is_file = fs::symlink_metadata(&link).is_ok_and(|metadata| metadata.is_file());
+        let target = fs::read_to_string(link).ok().filter(|_| is_file)?;
+        let target = Path::new(target.trim_end().strip_prefix("gitdir: ")?);
+        let ours = self
+            .common_dir
+            .join("worktrees")
+            .join(self.worktree_name(slot));
+        if target.canonicalize().ok()? != ours.canonicalize().ok()? {
+            return None;
+        }
+        let repo = Repository::open(self.path(slot)).ok()?;
+        let workdir = repo.workdir()?.canonicalize().ok()?;
+        (workdir == self.path(slot)).then_some(repo)
+    }
+
+    /// Whether the commit that is checked out has this file.
+    pub fn is_tracked(&self, slot: SlotName, path: &Path) -> bool {
+        let tracked = || {
+            let repo = self.open_slot(slot)?;
+            let tree = repo.head().ok()?.peel_to_tree().ok()?;
+            let path = path.strip_prefix(self.path(slot)).ok()?;
+            tree.get_path(path).ok().map(drop)
+        };
+        tracked().is_some()
+    }
+
+    /// Removes a slot with everything in it, also what is usually kept for the next one.
+    ///
+    /// # Errors
+    /// Something cannot be removed.
+    pub fn discard(&self, slot: SlotName) -> Result<()> {
+        for directory in [self.path(slot), self.private(slot)] {
+            if directory.symlink_metadata().is_ok() {
+                remove_tree(&directory)?;
+            }
+        }
+        self.remove(slot)
+    }
+
     /// Makes the slot's files those of the commit, to the byte; what git ignores stays. Creates the
     /// worktree when it is not there.
     ///
     /// # Errors
     /// A file cannot be written.
     pub fn check_out(&self, slot: SlotName, commit: Oid) -> Result<()> {
-        if self.path(slot).join(".git").exists() {
+        let registered = self.path(slot).symlink_metadata().is_ok();
+        if registered && self.open_slot(slot).is_none() {
+            self.discard(slot)?;
+        } else if registered {
             // An agent or a gate may have left a lock or a broken index: once more from nothing.
             return self.check_out_into(slot, commit).or_else(|_| {
                 self.remove(slot)?;
@@ -159,10 +217,25 @@ impl Slots {
         self.check_out_into(slot, commit)
     }
 
+    /// Puts the files of the checked-out commit back as they were.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn restore(&self, slot: SlotName) -> Result<()> {
+        let context = || format!("cannot restore {}", self.path(slot).display());
+        let head = self
+            .open_slot(slot)
+            .and_then(|repo| repo.head().ok()?.target());
+        let head = head.ok_or_else(|| Error::environment(context()))?;
+        self.check_out(slot, head)
+    }
+
     fn check_out_into(&self, slot: SlotName, commit: Oid) -> Result<()> {
         let path = self.path(slot);
         let context = || format!("cannot check out {commit} in {}", path.display());
-        let repo = Repository::open(&path).context(context)?;
+        let repo = self.open_slot(slot).ok_or_else(|| {
+            Error::environment(format!("{} is not the worktree we made", path.display()))
+        })?;
         let object = repo.find_object(commit, None).context(context)?;
         fault::space_for("slot-check-out").context(context)?;
         let mut builder = CheckoutBuilder::new();
@@ -260,7 +333,7 @@ impl Slots {
     /// Moves the top-level entries that git ignores aside. Best effort: they are only a cache.
     fn save_cache(&self, slot: SlotName) {
         let path = self.path(slot);
-        let Ok(repo) = Repository::open(&path) else {
+        let Some(repo) = self.open_slot(slot) else {
             return;
         };
         let Ok(entries) = fs::read_dir(&path) else {
@@ -361,6 +434,9 @@ fn forget_python_bytecode(repo: &Repository, commit: Oid, path: &Path) {
             .to_string_lossy()
             .into_owned();
         let caches = path.join(&changed).with_file_name("__pycache__");
+        if fs::symlink_metadata(&caches).is_ok_and(|metadata| metadata.is_symlink()) {
+            continue;
+        }
         for entry in fs::read_dir(caches).into_iter().flatten().flatten() {
             if entry
                 .file_name()
@@ -371,62 +447,4 @@ fn forget_python_bytecode(repo: &Repository, commit: Oid, path: &Path) {
             }
         }
     }
-}
-
-/// Removes a tree, also directories without write permission in it (Go's module cache).
-///
-/// # Errors
-/// Something cannot be removed.
-pub fn remove_tree(path: &Path) -> Result<()> {
-    if fs::remove_dir_all(path).is_ok() {
-        return Ok(());
-    }
-    make_writable(path);
-    fs::remove_dir_all(path).context(|| format!("cannot remove {}", path.display()))
-}
-
-fn make_writable(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let Ok(metadata) = fs::symlink_metadata(path) else {
-        return;
-    };
-    if !metadata.is_dir() {
-        return;
-    }
-    let mut permissions = metadata.permissions();
-    permissions.set_mode(permissions.mode() | 0o700);
-    fs::set_permissions(path, permissions).ok();
-    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-        make_writable(&entry.path());
-    }
-}
-
-/// Copies files, links and modification times; hard links would let one slot's build write into the
-/// other's files.
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    let context = || format!("cannot copy {} to {}", from.display(), to.display());
-    fs::create_dir_all(to).context(context)?;
-    for entry in fs::read_dir(from).context(context)? {
-        let entry = entry.context(context)?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        let kind = entry.file_type().context(context)?;
-        if kind.is_dir() {
-            copy_tree(&source, &target)?;
-        } else if kind.is_symlink() {
-            let link = fs::read_link(&source).context(context)?;
-            std::os::unix::fs::symlink(link, &target).context(context)?;
-        } else {
-            fs::copy(&source, &target).context(context)?;
-            let modified = entry
-                .metadata()
-                .and_then(|metadata| metadata.modified())
-                .context(context)?;
-            let file = fs::File::options()
-                .write(true)
-                .open(&target)
-                .context(context)?;
-            file.set_modified(modified).context(context)?;
-        }
-    }
-    Ok(())
 }

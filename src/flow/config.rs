@@ -13,6 +13,8 @@ use super::config_explain::explain;
 use super::config_parts::{
     AgentSpec, GuardSpec, Knob, MetricSpec, ProposerName, SelfReportRule, Timeouts,
 };
+use super::config_protected::{ALWAYS_PROTECTED, DEFAULT_PROTECTED};
+use super::config_sandbox::{MetricLines, SandboxMode};
 use super::decision::Params;
 use super::limits::Limits;
 use crate::error::{Error, Result};
@@ -134,48 +136,29 @@ pub struct Config {
     #[serde(default)]
     pub knobs: Vec<Knob>,
 
+    /// What keeps benchmark, gate and build from writing anywhere but into their own worktree and a
+    /// private temporary directory.
+    #[serde(default)]
+    pub sandbox: SandboxMode,
+
+    /// Whether they may use the network. Only a sandbox can take it away.
+    #[serde(default)]
+    pub network: bool,
+
+    /// Which METRIC and DIGEST lines count.
+    #[serde(default)]
+    pub metric_lines: MetricLines,
+
+    /// Address space of each process of benchmark, gate and build, MiB; 64 or more. No limit when
+    /// absent. Runtimes that reserve much more than they use (Go, Java, Node) need a high one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+
     /// Environment variables, as globs such as `MYAPP_*`, that children see beside the default
     /// list (see `docs/config.md`). Everything else is removed.
     #[serde(default)]
     pub env_allow: Vec<String>,
 }
-
-/// Globs that no candidate may change whatever the config says: what judges it.
-pub const ALWAYS_PROTECTED: &[&str] = &[
-    "**/autoresearch.sh",
-    "**/autoresearch.checks.sh",
-    "**/autoresearch.config.json",
-    "**/ideas.md",
-    "**/ideas/**",
-    "**/experiments.jsonl*",
-    "**/.gitattributes",
-    "**/.gitmodules",
-    "**/.gitignore",
-];
-
-/// Globs protected unless `protected_defaults` is false: benchmarks, lock files, manifests and
-/// toolchain settings, through which a change could alter what is measured or what it needs.
-pub const DEFAULT_PROTECTED: &[&str] = &[
-    "**/benches/**",
-    "**/Cargo.toml",
-    "**/Cargo.lock",
-    "**/.cargo/**",
-    "**/rust-toolchain",
-    "**/rust-toolchain.toml",
-    "**/go.mod",
-    "**/go.sum",
-    "**/package.json",
-    "**/package-lock.json",
-    "**/npm-shrinkwrap.json",
-    "**/yarn.lock",
-    "**/pnpm-lock.yaml",
-    "**/pyproject.toml",
-    "**/poetry.lock",
-    "**/uv.lock",
-    "**/Pipfile",
-    "**/Pipfile.lock",
-    "**/requirements*.txt",
-];
 
 fn default_min_effect_percent() -> f64 {
     1.0
@@ -287,6 +270,9 @@ impl Config {
                 "min_run_ms",
                 format!("is {}; use 0 to 60000", self.min_run_ms),
             );
+        }
+        if let Some(memory) = self.memory_mib.filter(|memory| *memory < 64) {
+            return fail("memory_mib", format!("is {memory}; use 64 or more"));
         }
         if self.scope.is_empty() {
             return fail(

@@ -6,7 +6,7 @@
 //! decimal: JavaScript's `Number` also takes `0x10` and `1e999`. And a repeat of a name within one
 //! run is a further sample, of which the median counts, not a replacement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most samples of one name in one run; more is a broken script.
 pub const SAMPLES_MAX: usize = 100_000;
@@ -14,6 +14,28 @@ pub const SAMPLES_MAX: usize = 100_000;
 pub const NAMES_MAX: usize = 512;
 /// Longest line that can be a METRIC line, bytes; a longer one is output.
 pub const LINE_BYTES_MAX: usize = 4096;
+
+/// The key of one run: with it the script marks the lines that count, as `METRIC[key] name=value`.
+#[derive(Debug, Clone)]
+pub struct Key {
+    marks: [String; 2],
+}
+
+impl Key {
+    /// The key with this text.
+    pub fn new(text: &str) -> Self {
+        let marks = ["METRIC", "DIGEST"].map(|word| format!("{word}[{text}]"));
+        Self { marks }
+    }
+
+    /// A line that carries the key, without it; `None` for any other.
+    pub fn unlock(&self, line: &str) -> Option<String> {
+        self.marks.iter().find_map(|mark| {
+            let rest = line.strip_prefix(mark.as_str())?;
+            Some(format!("{}{rest}", &mark[.."METRIC".len()]))
+        })
+    }
+}
 
 /// What one line of output says.
 #[derive(Debug, Clone, PartialEq)]
@@ -206,6 +228,12 @@ impl Samples {
             });
         }
         Ok(median(samples))
+    }
+
+    /// The metrics that the run printed more than once.
+    pub fn repeated(&self) -> BTreeSet<String> {
+        let repeated = self.values.iter().filter(|(_, values)| values.len() > 1);
+        repeated.map(|(name, _)| name.clone()).collect()
     }
 
     /// Every metric the run printed, by its median.

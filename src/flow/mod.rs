@@ -9,6 +9,8 @@ mod config_explain;
 pub mod config_metric;
 mod config_names;
 pub mod config_parts;
+pub mod config_protected;
+pub mod config_sandbox;
 pub mod decision;
 pub mod digest;
 pub mod driver_metrics;

@@ -363,6 +363,7 @@ fn says_something(reason: Reason) -> bool {
         | Reason::BadMetric
         | Reason::RunFailed
         | Reason::Drift
+        | Reason::Tampered
         | Reason::GateFailed => true,
         Reason::PlaceboPassed
         | Reason::Repeat

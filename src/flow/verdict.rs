@@ -68,6 +68,9 @@ pub enum Reason {
     ProposeFailed,
     /// A change outside the scope, to a protected path, or of a forbidden kind.
     Drift,
+    /// Files outside the candidate's own worktree changed while its code ran: the other side's, or what
+    /// makes the user's git run programs.
+    Tampered,
     /// The two sides of a pair printed different DIGEST lines.
     DigestDiffers,
     /// `autoresearch.checks.sh` fails with the candidate and passes without it.
@@ -97,9 +100,11 @@ impl Reason {
             | Self::Timeout
             | Self::BadMetric
             | Self::ProposeFailed => Status::Crash,
-            Self::Drift | Self::DigestDiffers | Self::GateFailed | Self::GateFlaky => {
-                Status::ChecksFailed
-            }
+            Self::Drift
+            | Self::Tampered
+            | Self::DigestDiffers
+            | Self::GateFailed
+            | Self::GateFlaky => Status::ChecksFailed,
         }
     }
 
@@ -115,6 +120,7 @@ impl Reason {
             | Self::Timeout
             | Self::BadMetric
             | Self::ProposeFailed
+            | Self::Tampered
             | Self::Drift => true,
             Self::Improved
             | Self::NoGain
@@ -152,6 +158,7 @@ impl Reason {
             Self::BadMetric => "bad metric",
             Self::ProposeFailed => "proposer failed",
             Self::Drift => "drift",
+            Self::Tampered => "tampered",
             Self::DigestDiffers => "output differs",
             Self::GateFailed => "gate failed",
             Self::GateFlaky => "gate is flaky",

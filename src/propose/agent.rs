@@ -306,6 +306,7 @@ fn sentence(reason: Reason) -> &'static str {
         Reason::BadMetric => "the benchmark printed no usable value with it",
         Reason::ProposeFailed => "no candidate came out of it",
         Reason::Drift => "it changes files that must not be changed",
+        Reason::Tampered => "running it changed files outside its worktree",
         Reason::DigestDiffers => "the output it computes differs from before",
         Reason::GateFailed => "the correctness checks fail with it",
         Reason::GateFlaky => "the correctness checks fail with and without it",

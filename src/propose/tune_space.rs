@@ -253,6 +253,7 @@ fn gain(run: &Tried) -> f64 {
         | Reason::Timeout
         | Reason::BadMetric
         | Reason::Drift
+        | Reason::Tampered
         | Reason::DigestDiffers
         | Reason::GateFailed => FAILURE,
     }

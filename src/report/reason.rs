@@ -52,6 +52,7 @@ fn explain(reason: Reason) -> &'static str {
         Reason::BadMetric => "A required metric was missing, malformed or impossible, twice.",
         Reason::ProposeFailed => "The proposer itself failed.",
         Reason::Drift => "It changes what no candidate may change.",
+        Reason::Tampered => "Files that are not its own changed while its code ran.",
         Reason::DigestDiffers => "Wrong: what it computed (DIGEST) differs from its parent's.",
         Reason::GateFailed => "Better, and wrong: the gate fails with it, not with the incumbent.",
         Reason::GateFlaky => "The gate fails with the incumbent too: the gate is unreliable.",

@@ -210,7 +210,7 @@ pub(crate) fn run(line: RunLine) -> String {
 }
 
 /// Every reason.
-pub(crate) const REASONS: [Reason; 21] = [
+pub(crate) const REASONS: [Reason; 22] = [
     Reason::Improved,
     Reason::NoChange,
     Reason::Repeat,
@@ -229,6 +229,7 @@ pub(crate) const REASONS: [Reason; 21] = [
     Reason::BadMetric,
     Reason::ProposeFailed,
     Reason::Drift,
+    Reason::Tampered,
     Reason::DigestDiffers,
     Reason::GateFailed,
     Reason::GateFlaky,

@@ -42,6 +42,7 @@ pub(super) const REASONS: &[&str] = &[
     "bad_metric",
     "propose_failed",
     "drift",
+    "tampered",
     "digest_differs",
     "gate_failed",
     "gate_flaky",

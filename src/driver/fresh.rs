@@ -1,0 +1,119 @@
+//! Every execution starts from the same files: what the last one left in the worktree is taken away.
+//!
+//! Ready is a slot when its build command has run; without one, after its first run, which builds. What
+//! appears later is removed before the next execution, and what the commit has is put back. Files that
+//! git ignores and that were there when it was ready (what was built) stay as they are.
+
+use std::path::PathBuf;
+
+use super::bench::Bench;
+use crate::edge::sandbox::Sandbox;
+use crate::edge::slot_files::{self, Files};
+use crate::edge::slots::SlotName;
+use crate::error::Result;
+
+/// Most paths named in a message.
+const NAMED_MAX: usize = 3;
+
+/// The files of one slot.
+#[derive(Debug, Default)]
+pub struct SlotState {
+    /// When it was ready.
+    ready: Option<Files>,
+    /// When something last ran in it; looked at only where no sandbox keeps others out.
+    left: Option<Files>,
+}
+
+impl Bench {
+    fn state(&mut self, slot: SlotName) -> &mut SlotState {
+        &mut self.states[usize::from(slot == SlotName::One)]
+    }
+
+    fn files(&self, slot: SlotName) -> Files {
+        Files::below(&[
+            self.slots.path(slot),
+            self.slots.private(slot).join("cache"),
+        ])
+    }
+
+    /// A slot is about to hold something else.
+    pub(super) fn forget_files(&mut self, slot: SlotName) {
+        *self.state(slot) = SlotState::default();
+    }
+
+    /// Takes away what the last execution left.
+    ///
+    /// # Errors
+    /// A file cannot be put back.
+    pub(super) fn freshen(&mut self, slot: SlotName) -> Result<()> {
+        let now = self.files(slot);
+        let has_build = self.pinned.config.build.is_some();
+        let Some(ready) = self.state(slot).ready.take() else {
+            if has_build {
+                self.state(slot).ready = Some(now);
+            }
+            return Ok(());
+        };
+        now.new_since(&ready).for_each(slot_files::remove);
+        let changed: Vec<PathBuf> = now.changed_since(&ready).map(PathBuf::from).collect();
+        if changed.iter().any(|path| self.slots.is_tracked(slot, path)) {
+            self.slots.restore(slot)?;
+        }
+        // With the stamps of what was put back, and of what build tools touch in every run.
+        let again = if changed.is_empty() {
+            ready
+        } else {
+            self.files(slot)
+        };
+        self.state(slot).ready = Some(again);
+        Ok(())
+    }
+
+    /// An execution is over.
+    pub(super) fn has_executed(&mut self, slot: SlotName) {
+        if self.sandbox == Sandbox::Off {
+            self.state(slot).left = Some(self.files(slot));
+        }
+    }
+
+    /// A run is over.
+    pub(super) fn has_run(&mut self, slot: SlotName) {
+        if self.state(slot).ready.is_none() {
+            self.state(slot).ready = Some(self.files(slot));
+        }
+    }
+
+    /// What somebody did to a slot while nothing ran in it. The slot is then built from nothing when it is
+    /// next used.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub(super) fn tampered(&mut self, slot: SlotName) -> Result<Option<String>> {
+        let Some(left) = self.state(slot).left.take() else {
+            return Ok(None);
+        };
+        let now = self.files(slot);
+        let touched: Vec<String> = now
+            .changed_since(&left)
+            .chain(now.new_since(&left))
+            .map(|path| path.strip_prefix(self.slots.path(slot)).unwrap_or(path))
+            .map(|path| path.display().to_string())
+            .collect();
+        if touched.is_empty() {
+            self.state(slot).left = Some(left);
+            return Ok(None);
+        }
+        self.forget_files(slot);
+        self.slots.discard(slot)?;
+        let named = touched
+            .iter()
+            .take(NAMED_MAX)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ");
+        Ok(Some(format!(
+            "{} changed in a worktree in which nothing ran: {named}",
+            touched.len()
+        )))
+    }
+}

@@ -1,0 +1,277 @@
+//! What keeps children in: bubblewrap, else Landlock.
+//!
+//! In both a child may write into its own worktree and a private directory only, and has no network
+//! unless allowed. Bubblewrap also gives it process ids, `/tmp`, `/dev/shm` and a loopback interface
+//! of its own; it costs some 10 ms a child, and the script is then not our own child any more, so that
+//! the waiting of its thread is not known. Landlock costs nothing and needs no program, but knows no
+//! UDP, cannot tell loopback from other hosts, and does not stop a change of modes and times of files
+//! that the user owns.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+};
+
+use crate::error::{Context, Error, Result};
+use crate::flow::config_sandbox::SandboxMode;
+
+/// The means in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sandbox {
+    /// Bubblewrap (`bwrap`).
+    Bwrap,
+    /// Landlock.
+    Landlock,
+    /// None.
+    Off,
+}
+
+impl Sandbox {
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bwrap => "bubblewrap",
+            Self::Landlock => "Landlock",
+            Self::Off => "no sandbox",
+        }
+    }
+
+    /// What may have made a command fail that works by hand; reads on from a hint.
+    pub fn hint(self) -> String {
+        match self {
+            Self::Off => String::new(),
+            Self::Bwrap | Self::Landlock => format!(
+                "\nit ran in {}: it can write only into its worktree and TMPDIR, and use no network unless `\"network\": true` (`sandbox` in docs/config.md)",
+                self.name()
+            ),
+        }
+    }
+}
+
+/// The first version of Landlock that also stops a cutting of files (Linux 6.2).
+const ABI_MIN: ABI = ABI::V3;
+/// Devices that anything may write to.
+const DEVICES: &[&str] = &[
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+    "/dev/ptmx",
+];
+/// Directories of the kernel's in which programs make files of their own.
+const SHARED_DIRECTORIES: &[&str] = &["/dev/pts", "/dev/shm"];
+
+/// The sandbox that the config asks for and this machine has. `is_timed_by_thread`: whether the session
+/// needs `driver.wall_adj_ms`, which bubblewrap hides.
+///
+/// # Errors
+/// The config names one that does not work here.
+pub fn choose(mode: SandboxMode, is_timed_by_thread: bool) -> Result<Sandbox> {
+    let unusable = |name: &str, why: String| {
+        Err(
+            Error::environment(format!("{name} does not work here: {why}")).hint(
+                "`\"sandbox\": \"auto\"` takes what there is; `\"off\"` runs candidates with your rights",
+            ),
+        )
+    };
+    match mode {
+        SandboxMode::Off => Ok(Sandbox::Off),
+        SandboxMode::Bwrap => match bwrap_works() {
+            Ok(()) => Ok(Sandbox::Bwrap),
+            Err(why) => unusable("bubblewrap", why),
+        },
+        SandboxMode::Landlock => match landlock_works() {
+            Ok(()) => Ok(Sandbox::Landlock),
+            Err(why) => unusable("Landlock", why),
+        },
+        SandboxMode::Auto if !is_timed_by_thread && bwrap_works().is_ok() => Ok(Sandbox::Bwrap),
+        SandboxMode::Auto if landlock_works().is_ok() => Ok(Sandbox::Landlock),
+        SandboxMode::Auto => Ok(Sandbox::Off),
+    }
+}
+
+/// Whether bubblewrap is installed and may make its namespaces; the reason when not.
+///
+/// # Errors
+/// The reason, in words.
+pub fn bwrap_works() -> std::result::Result<(), String> {
+    let tried = Command::new("bwrap")
+        .args(ISOLATION)
+        .args(["--unshare-net", "--ro-bind", "/", "/", "--", "true"])
+        .output();
+    match tried {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Whether the kernel has Landlock of a sufficient version; the reason when not.
+///
+/// # Errors
+/// The reason, in words.
+pub fn landlock_works() -> std::result::Result<(), String> {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_write(ABI_MIN))
+        .and_then(Ruleset::create)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+/// The program is its process 1: with the init that bubblewrap would put between, the kernel would
+/// not count what it used.
+const ISOLATION: &[&str] = &[
+    "--die-with-parent",
+    "--unshare-pid",
+    "--unshare-ipc",
+    "--as-pid-1",
+    "--cap-drop",
+    "ALL",
+];
+
+/// One child's place.
+#[derive(Debug, Clone)]
+pub struct Room {
+    /// The means; never [`Sandbox::Off`].
+    pub sandbox: Sandbox,
+    /// Its worktree.
+    pub worktree: PathBuf,
+    /// A directory of its own for temporary files and caches.
+    pub private: PathBuf,
+    /// The repository's common directory, which it may read.
+    pub common_dir: PathBuf,
+    /// Whether it may use the network.
+    pub network: bool,
+}
+
+impl Room {
+    /// Empties the temporary directory and makes the others.
+    ///
+    /// # Errors
+    /// A directory cannot be written.
+    pub fn make_ready(&self) -> Result<()> {
+        let context = || format!("cannot prepare {}", self.private.display());
+        let temporary = self.temporary();
+        if temporary.symlink_metadata().is_ok() {
+            super::tree::remove_tree(&temporary)?;
+        }
+        for directory in [temporary, self.cache()] {
+            std::fs::create_dir_all(directory).context(context)?;
+        }
+        Ok(())
+    }
+
+    /// Emptied before every child.
+    fn temporary(&self) -> PathBuf {
+        self.private.join("tmp")
+    }
+
+    /// For the caches of build tools, which cannot write into the user's.
+    fn cache(&self) -> PathBuf {
+        self.private.join("cache")
+    }
+
+    /// The variables that tell programs where they can write.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let text = |path: PathBuf| path.display().to_string();
+        vec![
+            ("TMPDIR", text(self.temporary())),
+            ("XDG_CACHE_HOME", text(self.cache())),
+            ("GOCACHE", text(self.cache().join("go-build"))),
+            ("NPM_CONFIG_CACHE", text(self.cache().join("npm"))),
+        ]
+    }
+
+    /// The command line that runs `command` in here: itself, unless bubblewrap does it.
+    pub fn command(&self, command: &[String], directory: &Path) -> Vec<String> {
+        if self.sandbox != Sandbox::Bwrap {
+            return command.to_vec();
+        }
+        let mut line: Vec<String> = std::iter::once("bwrap")
+            .chain(ISOLATION.iter().copied())
+            .map(str::to_owned)
+            .collect();
+        if !self.network {
+            line.push("--unshare-net".to_owned());
+        }
+        let mut mount = |how: &str, from: &Path, to: &Path| {
+            let paths = [from, to].map(|path| path.display().to_string());
+            line.push(how.to_owned());
+            line.extend(paths);
+        };
+        mount("--ro-bind", Path::new("/"), Path::new("/"));
+        let temporary = Path::new("/tmp");
+        mount("--bind", &self.temporary(), temporary);
+        for path in needed_paths().chain([self.common_dir.clone()]) {
+            if path.starts_with(temporary) && path != temporary {
+                mount("--ro-bind-try", &path, &path);
+            }
+        }
+        mount("--bind", &self.private, &self.private);
+        mount("--bind", &self.worktree, &self.worktree);
+        // Through it we find the worktree's repository.
+        let link = self.worktree.join(".git");
+        mount("--ro-bind", &link, &link);
+        let directory = directory.display().to_string();
+        let rest = [
+            "--dev", "/dev", "--proc", "/proc", "--chdir", &directory, "--",
+        ];
+        line.extend(rest.map(str::to_owned));
+        line.extend(command.iter().cloned());
+        line
+    }
+
+    /// The rules that the child is to take upon itself, with Landlock. `log` is its output, which
+    /// `/dev/stdout` stands for.
+    ///
+    /// # Errors
+    /// The kernel does not take them.
+    pub fn rules(&self, log: &Path) -> Result<Option<OwnedFd>> {
+        if self.sandbox != Sandbox::Landlock {
+            return Ok(None);
+        }
+        self.ruleset(log)
+            .map(Into::into)
+            .context(|| "cannot set up Landlock".to_owned())
+    }
+
+    fn ruleset(&self, log: &Path) -> std::result::Result<RulesetCreated, RulesetError> {
+        let whole = AccessFs::from_write(ABI_MIN);
+        let content: BitFlags<AccessFs> = AccessFs::WriteFile | AccessFs::Truncate;
+        let mut handled = Ruleset::default()
+            .handle_access(whole)?
+            // Where the kernel has it: signals to us, and sockets without a path.
+            .scope(Scope::from_all(ABI::V6))?;
+        if !self.network {
+            handled = handled.handle_access(AccessNet::ConnectTcp)?;
+        }
+        let directories = [self.worktree.as_path(), self.private.as_path()];
+        let shared = SHARED_DIRECTORIES.iter().map(Path::new);
+        let files = DEVICES.iter().map(Path::new).chain([log]);
+        let rules = (directories
+            .into_iter()
+            .chain(shared)
+            .map(|path| (path, whole)))
+        .chain(files.map(|path| (path, content)))
+        .filter_map(|(path, access)| Some((PathFd::new(path).ok()?, access)));
+        let mut rules = rules.map(|(file, access)| PathBeneath::new(file, access));
+        rules.try_fold(handled.create()?, |rules, rule| rules.add_rule(rule))
+    }
+}
+
+/// What programs need to run and may lie where `/tmp` of the child's own hides it.
+fn needed_paths() -> impl Iterator<Item = PathBuf> {
+    let named = ["HOME", "CARGO_HOME", "RUSTUP_HOME"]
+        .into_iter()
+        .filter_map(|name| std::env::var_os(name).map(PathBuf::from));
+    let programs = std::env::var_os("PATH").unwrap_or_default();
+    let programs: Vec<PathBuf> = std::env::split_paths(&programs).collect();
+    named.chain(programs)
+}
