@@ -7,7 +7,7 @@ use git2::Oid;
 use globset::GlobSet;
 
 use super::fresh::SlotState;
-use super::project::{CHECKS_FILE, Pinned, SCRIPT_FILE};
+use super::project::{CHECKS_FILE, Pinned, SCRIPT_FILE, script_command};
 use crate::edge::cachegrind;
 use crate::edge::child_env;
 use crate::edge::git_files::GitFiles;
@@ -230,7 +230,7 @@ impl Bench {
             ("AUTORESEARCH_START", start.as_str()),
             ("AUTORESEARCH_CANDIDATE", candidate.as_str()),
         ];
-        let command = ["bash".to_owned(), CHECKS_FILE.to_owned()];
+        let command = script_command(CHECKS_FILE);
         let directory = self.slots.path(slot).join(&self.pinned.work);
         let deadline = self.pinned.config.timeouts.checks_s;
         let _machine = self.machine_lock()?;

@@ -4,13 +4,15 @@
 //! appears later is removed before the next execution, and what the commit has is put back. Files that
 //! git ignores and that were there when it was ready (what was built) stay as they are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use globset::Glob;
 
 use super::bench::Bench;
 use crate::edge::sandbox::Sandbox;
 use crate::edge::slot_files::{self, Files};
 use crate::edge::slots::SlotName;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Most paths named in a message.
 const NAMED_MAX: usize = 3;
@@ -55,6 +57,15 @@ impl Bench {
             return Ok(());
         };
         now.new_since(&ready).for_each(slot_files::remove);
+        if let Some(path) = now
+            .changed_since(&ready)
+            .find(|path| self.is_artifact(slot, path))
+        {
+            let name = path.display();
+            return Err(Error::environment(format!(
+                "{name} was built and is not as it was: something changed it while it ran"
+            )));
+        }
         let changed: Vec<PathBuf> = now.changed_since(&ready).map(PathBuf::from).collect();
         if changed.iter().any(|path| self.slots.is_tracked(slot, path)) {
             self.slots.restore(slot)?;
@@ -67,6 +78,17 @@ impl Bench {
         };
         self.state(slot).ready = Some(again);
         Ok(())
+    }
+
+    fn is_artifact(&self, slot: SlotName, path: &Path) -> bool {
+        let root = self.slots.path(slot);
+        let globs = &self.pinned.config.artifacts;
+        path.strip_prefix(root).is_ok_and(|path| {
+            globs
+                .iter()
+                .filter_map(|glob| Glob::new(glob).ok())
+                .any(|glob| glob.compile_matcher().is_match(path))
+        })
     }
 
     /// An execution is over.

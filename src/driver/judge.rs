@@ -191,22 +191,25 @@ pub fn measure_pair(
     let _machine = bench.machine_lock()?;
     let candidate_slot = SlotName::numbered(plan.slot);
     let parent_slot = SlotName::numbered(1 - plan.slot);
-    for slot in [parent_slot, candidate_slot] {
-        if let Some(problem) = bench.tampered(slot)? {
-            return Ok(Measured::CandidateFailed(Reason::Tampered, problem));
-        }
-    }
     let run_plan = RunPlan {
         full_deadline: plan.phase == Phase::WarmUp,
         hold_out: plan.hold_out,
     };
-    let (parent, candidate) = if plan.candidate_first {
-        let candidate = bench.run(candidate_slot, run_plan)?;
-        (bench.run(parent_slot, run_plan)?, candidate)
-    } else {
-        let parent = bench.run(parent_slot, run_plan)?;
-        (parent, bench.run(candidate_slot, run_plan)?)
-    };
+    let mut order = [parent_slot, candidate_slot];
+    if plan.candidate_first {
+        order.reverse();
+    }
+    let mut runs = Vec::new();
+    for slot in order {
+        if let Some(problem) = bench.tampered(slot)? {
+            return Ok(Measured::CandidateFailed(Reason::Tampered, problem));
+        }
+        runs.push(bench.run(slot, run_plan)?);
+    }
+    if plan.candidate_first {
+        runs.reverse();
+    }
+    let [parent, candidate] = <[Run; 2]>::try_from(runs).expect("one run for each slot");
     let candidate = as_often(&parent, candidate);
     let ok = |run: &Run| matches!(run, Run::Measured(_));
     match (

@@ -14,6 +14,15 @@ use crate::flow::record::LEDGER_FILE;
 pub const SCRIPT_FILE: &str = "autoresearch.sh";
 /// The correctness gate.
 pub const CHECKS_FILE: &str = "autoresearch.checks.sh";
+/// The command that runs one of them in its directory. Bash reads the whole of it before it begins: a script
+/// that it reads line by line could be rewritten by what it runs.
+pub fn script_command(name: &str) -> Vec<String> {
+    let path = format!("./{name}");
+    ["bash", "-c", ". \"$0\"", &path]
+        .map(str::to_owned)
+        .to_vec()
+}
+
 /// The backlog.
 pub const IDEAS_FILE: &str = "ideas.md";
 /// The directory of its patches.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bench::{Bench, Task};
-use super::project::SCRIPT_FILE;
+use super::project::{SCRIPT_FILE, script_command};
 use crate::edge::cachegrind::Counts;
 use crate::edge::clock::fresh_seed;
 use crate::edge::process::{End, Finished};
@@ -122,7 +122,7 @@ impl Bench {
         if let Err(error) = self.freshen(slot).and_then(|()| self.pin_scripts(slot)) {
             return Ok(Run::Failed(Reason::RunFailed, error.chain()));
         }
-        let mut command = vec!["bash".to_owned(), SCRIPT_FILE.to_owned()];
+        let mut command = script_command(SCRIPT_FILE);
         if let Some(counts) = counts {
             command = counts.command(&command);
         }

@@ -119,7 +119,10 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
     // A new file each time: a stray of an earlier run may still write into the old one.
     std::fs::remove_file(job.log).ok();
     let log = fault::space_for("log-create")
-        .and_then(|()| File::create_new(job.log))
+        .and_then(|()| {
+            // A child that writes to `/dev/stdout` by its name must not write over what it printed.
+            File::options().append(true).create_new(true).open(job.log)
+        })
         .context(|| format!("cannot write {}", job.log.display()))?;
     let rules = job.room.map(|room| room.rules(job.log)).transpose()?;
     let rules = rules.flatten().map(Arc::new);
