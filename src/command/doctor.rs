@@ -5,15 +5,17 @@ use std::path::Path;
 
 use super::{Global, ledger_read};
 use crate::cli::JsonArgs;
-use crate::doctor::facts::{Facts, FileState, Identity, LedgerState, LockState};
+use crate::doctor::facts::{Facts, FileState, Identity, LedgerState, LockState, SandboxState};
 use crate::doctor::{exit, findings};
 use crate::driver::open;
 use crate::driver::project::{CHECKS_FILE, Project, SCRIPT_FILE};
 use crate::edge::host;
 use crate::edge::lock::Lock;
 use crate::edge::repo::Repo;
+use crate::edge::sandbox::{self, Sandbox};
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::flow::config_sandbox::SandboxMode;
 use crate::flow::entry::Read;
 use crate::report::doctor as report;
 
@@ -77,6 +79,7 @@ fn project_facts(repo: &Repo, directory: &Path, facts: &mut Facts) {
         }
     };
     facts.config = Some(Ok(()));
+    facts.sandbox = Some(sandbox_state(config.sandbox));
     let work = project.work(&config);
     facts.script = Some(file_state(repo, &project, &work.join(SCRIPT_FILE)));
     facts.checks = Some(file_state(repo, &project, &work.join(CHECKS_FILE)));
@@ -86,6 +89,21 @@ fn project_facts(repo: &Repo, directory: &Path, facts: &mut Facts) {
     } else {
         LedgerState::Absent
     });
+}
+
+fn sandbox_state(mode: SandboxMode) -> SandboxState {
+    match (mode, sandbox::choose(mode, false)) {
+        (SandboxMode::Off, _) => SandboxState::SwitchedOff,
+        (_, Err(error)) => SandboxState::Refused(error.to_string()),
+        (_, Ok(Sandbox::Bwrap)) => SandboxState::Bwrap,
+        (SandboxMode::Landlock, Ok(_)) => SandboxState::Landlock("the config says so".to_owned()),
+        (_, Ok(Sandbox::Landlock)) => {
+            SandboxState::Landlock(sandbox::bwrap_works().err().unwrap_or_default())
+        }
+        (_, Ok(Sandbox::Off)) => {
+            SandboxState::Missing(sandbox::landlock_works().err().unwrap_or_default())
+        }
+    }
 }
 
 fn file_state(repo: &Repo, project: &Project, path: &Path) -> FileState {

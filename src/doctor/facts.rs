@@ -26,6 +26,8 @@ pub struct Facts {
     pub checks: Option<FileState>,
     /// The ledger.
     pub ledger: Option<LedgerState>,
+    /// What keeps candidates in, or why nothing does.
+    pub sandbox: Option<SandboxState>,
     /// Who holds the loop's lock.
     pub lock: Option<LockState>,
     /// Worktrees of a loop that is not running any more.
@@ -72,6 +74,21 @@ pub enum LedgerState {
     },
     /// Not readable, with the error.
     Unreadable(String),
+}
+
+/// What keeps benchmark, gate and build in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SandboxState {
+    /// Bubblewrap.
+    Bwrap,
+    /// Landlock, and why not bubblewrap.
+    Landlock(String),
+    /// The config says that nothing does.
+    SwitchedOff,
+    /// Nothing works here, and why.
+    Missing(String),
+    /// The config asks for one that does not work here.
+    Refused(String),
 }
 
 /// The loop's lock on this repository.

@@ -1,6 +1,6 @@
 //! Checks of repository, project files and what a loop left behind.
 
-use super::facts::{Facts, FileState, LedgerState, LockState};
+use super::facts::{Facts, FileState, LedgerState, LockState, SandboxState};
 use super::{Finding, Level};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
@@ -11,6 +11,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         script(facts),
         gate(facts),
         ledger(facts),
+        sandbox(facts),
         lock(facts),
         worktrees(facts),
         submodules(facts),
@@ -29,6 +30,32 @@ fn repository(facts: &Facts) -> Option<Finding> {
         (Ok(root), Some(false)) => finding(Level::Problem, format!("{root} has no commit yet"))
             .advice("commit the project: candidates are compared with HEAD"),
         (Ok(root), Some(true) | None) => finding(Level::Ok, root.clone()),
+    })
+}
+
+fn sandbox(facts: &Facts) -> Option<Finding> {
+    let finding = |level, message: String| Finding::new("sandbox", level, message);
+    Some(match facts.sandbox.as_ref()? {
+        SandboxState::Bwrap => finding(Level::Ok, "bubblewrap keeps candidates in".to_owned()),
+        SandboxState::Landlock(why) => finding(
+            Level::Note,
+            format!("Landlock keeps candidates in; not bubblewrap: {why}"),
+        )
+        .advice(
+            "with bubblewrap they also have a loopback network, /tmp and process ids of their own",
+        ),
+        SandboxState::SwitchedOff => finding(
+            Level::Warning,
+            "switched off in the config: candidates run with your rights".to_owned(),
+        )
+        .advice("leave `sandbox` out, or run the loop in a container or as another user"),
+        SandboxState::Missing(why) => finding(
+            Level::Warning,
+            format!("none works here ({why}): candidates run with your rights"),
+        )
+        .advice("install bubblewrap, or run the loop in a container or as another user"),
+        SandboxState::Refused(why) => finding(Level::Problem, why.clone())
+            .advice("`\"sandbox\": \"auto\"` takes what there is"),
     })
 }
 

@@ -1,4 +1,4 @@
-use super::facts::{FileState, HostFacts, Identity, LedgerState, LockState};
+use super::facts::{FileState, HostFacts, Identity, LedgerState, LockState, SandboxState};
 use super::*;
 
 /// A repository and machine without a fault.
@@ -39,6 +39,7 @@ fn healthy() -> Facts {
             runs: 3,
             edited: None,
         }),
+        sandbox: Some(SandboxState::Bwrap),
         lock: Some(LockState::Free),
         leftover_worktrees: Some(Vec::new()),
         submodules: Some(Vec::new()),
@@ -66,7 +67,7 @@ fn a_healthy_machine_has_only_ok_findings_and_exit_zero() {
         found.iter().all(|finding| finding.level == Level::Ok),
         "{found:?}"
     );
-    assert_eq!(found.len(), 21);
+    assert_eq!(found.len(), 22);
     assert_eq!(exit(&found), Exit::Ok);
 }
 
@@ -265,4 +266,41 @@ fn what_makes_a_machine_noisy_or_too_small_is_said() {
         let disk = found.iter().find(|finding| finding.check == "disk");
         assert_eq!(disk.map(|finding| finding.level), Some(level), "{mib} MiB");
     }
+}
+
+#[test]
+fn candidates_that_nothing_keeps_in_are_a_warning_and_a_sandbox_that_is_asked_for_in_vain_a_problem()
+ {
+    check(
+        |f| f.sandbox = Some(SandboxState::Landlock("no such program".to_owned())),
+        (
+            "sandbox",
+            Level::Note,
+            "Landlock keeps candidates in; not bubblewrap: no such program",
+        ),
+    );
+    check(
+        |f| f.sandbox = Some(SandboxState::SwitchedOff),
+        (
+            "sandbox",
+            Level::Warning,
+            "switched off in the config: candidates run with your rights",
+        ),
+    );
+    check(
+        |f| f.sandbox = Some(SandboxState::Missing("too old".to_owned())),
+        (
+            "sandbox",
+            Level::Warning,
+            "none works here (too old): candidates run with your rights",
+        ),
+    );
+    check(
+        |f| {
+            f.sandbox = Some(SandboxState::Refused(
+                "bubblewrap does not work here".to_owned(),
+            ))
+        },
+        ("sandbox", Level::Problem, "bubblewrap does not work here"),
+    );
 }

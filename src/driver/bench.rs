@@ -179,6 +179,7 @@ impl Bench {
                 self.checked(&finished)?
             }
         };
+        self.has_executed(slot);
         self.spent.build_s += started.elapsed().as_secs_f64();
         Ok(checked)
     }
@@ -242,6 +243,7 @@ impl Bench {
             extra: &extra,
             input: "",
         })?;
+        self.has_executed(slot);
         self.spent.gate_s += finished.usage.wall.as_secs_f64();
         self.checked(&finished).map(Some)
     }

@@ -56,17 +56,16 @@ impl Bench {
             }
             return Ok(());
         };
-        now.new_since(&ready).for_each(slot_files::remove);
-        if let Some(path) = now
-            .changed_since(&ready)
-            .find(|path| self.is_artifact(slot, path))
-        {
-            let name = path.display();
-            return Err(Error::environment(format!(
-                "{name} was built and is not as it was: something changed it while it ran"
-            )));
-        }
         let changed: Vec<PathBuf> = now.changed_since(&ready).map(PathBuf::from).collect();
+        if let Some(path) = changed.iter().find(|path| self.is_artifact(slot, path)) {
+            let problem = format!(
+                "{} was built and is not as it was: something changed it while it ran",
+                path.display()
+            );
+            self.state(slot).ready = Some(ready);
+            return Err(Error::environment(problem));
+        }
+        now.new_since(&ready).for_each(slot_files::remove);
         if changed.iter().any(|path| self.slots.is_tracked(slot, path)) {
             self.slots.restore(slot)?;
         }
@@ -91,7 +90,7 @@ impl Bench {
         })
     }
 
-    /// An execution is over.
+    /// A build, a gate or an execution of the script is over.
     pub(super) fn has_executed(&mut self, slot: SlotName) {
         if self.sandbox == Sandbox::Off {
             self.state(slot).left = Some(self.files(slot));

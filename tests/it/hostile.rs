@@ -115,8 +115,9 @@ fn a_key_read_out_of_the_log_by_a_child_left_behind_gives_a_second_line_which_is
     // Without a sandbox it can open the file that its output goes to, and wait for the script's line.
     let attack = "(while ! key=$(grep -o 'METRIC.[0-9a-f]*.' /proc/self/fd/2 | head -n1) || [ -z \"$key\" ]; do :; done\n\
         echo \"$key cost=1\"; touch src/forged) < /dev/null &\n";
-    let script =
-        format!("{KEYED_SCRIPT}while [ -e src/attack ] && ! [ -e src/forged ]; do :; done\n");
+    let script = format!(
+        "rm -f src/forged\n{KEYED_SCRIPT}while [ -e src/attack ] && ! [ -e src/forged ]; do :; done\n"
+    );
     let config = config("\"metric_lines\": \"keyed\", \"sandbox\": \"off\"");
     let project = attacked(&script, &config, &[("src/attack", attack)]);
     assert_eq!(project.verdicts(), [verdict("crash", "bad_metric")]);
@@ -183,10 +184,7 @@ fn in_a_sandbox_nothing_can_be_written_but_the_own_worktree_and_a_private_direct
             secret.display(),
             git.display()
         ));
-        project.ideas(&[(
-            "attack",
-            &[("src/attack", &attack), ("src/cost.txt", "50\n")],
-        )]);
+        project.ideas(&[("attack", &[("src/attack", &attack)])]);
         let git_files = |name: &str| fs::read(git.join(name)).ok();
         let before = (
             project.snapshot(),
@@ -196,7 +194,7 @@ fn in_a_sandbox_nothing_can_be_written_but_the_own_worktree_and_a_private_direct
         project.run(&["run", "-n", "1"]).expect(0);
         assert_eq!(
             project.verdicts(),
-            [verdict("keep", "improved")],
+            [verdict("discard", "no_gain")],
             "{sandbox}: {}",
             detail(&project)
         );
@@ -363,6 +361,8 @@ fn a_built_file_that_is_replaced_while_it_runs_fails_the_run() {
     let config = config(
         "\"build\": [\"sh\", \"-c\", \"mkdir -p ignored; cat src/*.txt > ignored/all; if [ -e src/attack ]; then cp src/attack ignored/bench; else echo 'echo METRIC cost=100' > ignored/bench; fi\"], \"artifacts\": [\"ignored/bench\"]",
     );
+    // So short a script is executed several times in one run.
+    let config = config.replace("\"min_run_ms\": 0", "\"min_run_ms\": 1000");
     let attack = "echo METRIC cost=100; echo 'echo METRIC cost=1' > ignored/bench; exit\n";
     let project = attacked(script, &config, &[("src/attack", attack)]);
     assert_eq!(project.verdicts(), [verdict("crash", "run_failed")]);

@@ -8,7 +8,7 @@ use crate::support::{CONFIG, EXACT_SCRIPT, Project, verdict};
 const SLOW: &[(&str, &[(&str, &str)])] = &[("slow", &[("src/cost.txt", "50\n")])];
 
 fn with_deadline(seconds: f64) -> String {
-    CONFIG.replace("\"min_run_ms\"", &format!("\"timeouts\": {{\"benchmark_s\": {seconds}}}, \"env_allow\": [\"LOCK\"], \"min_run_ms\""))
+    CONFIG.replace("\"min_run_ms\"", &format!("\"timeouts\": {{\"benchmark_s\": {seconds}}}, \"env_allow\": [\"LOCK\"], \"sandbox\": \"off\", \"min_run_ms\""))
 }
 
 /// Proves that no process holds the lock any more.
@@ -80,7 +80,9 @@ fn children_see_only_the_allowed_environment() {
 
 #[test]
 fn the_gate_is_told_the_commits_and_a_gate_that_fails_without_the_candidate_is_called_flaky() {
-    let project = Project::new(EXACT_SCRIPT);
+    // It remembers in the user's home what it has seen.
+    let config = CONFIG.replace("\"min_run_ms\"", "\"sandbox\": \"off\", \"min_run_ms\"");
+    let project = Project::with_config(EXACT_SCRIPT, &config);
     // Passes on the baseline; from the first candidate on it fails, with or without it.
     project.write(
         "autoresearch.checks.sh",
