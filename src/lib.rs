@@ -37,6 +37,9 @@
 //!   is missing, not finite, or impossible is a crash.
 //! - **A child never outlives its step**: it has a group and a deadline, its output goes to a file,
 //!   and the group is killed before the child is reaped ([`edge::process`]).
+//! - **A candidate is not trusted**: what runs it is kept in ([`edge::sandbox`]), starts from the same files every
+//!   time ([`driver::fresh`]), and nothing of ours follows a link that it made ([`edge::slot_files`]).
+//!   `SECURITY.md` has the attacks and their tests.
 //! - The core ([`flow`], [`propose`], [`simulate`]) has no I/O, no clock and no randomness that is not passed in; a
 //!   test (`tests/it/tidy.rs`) checks the imports.
 

@@ -11,6 +11,7 @@ pub mod host;
 pub mod host_cpu;
 mod host_sys;
 pub mod interrupt;
+pub mod landlock_rules;
 pub mod ledger_file;
 pub mod lock;
 pub mod process;

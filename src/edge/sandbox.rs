@@ -11,11 +11,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd,
-    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
-};
-
+use super::landlock_rules;
+pub use super::landlock_rules::works as landlock_works;
 use crate::error::{Context, Error, Result};
 use crate::flow::config_sandbox::SandboxMode;
 
@@ -51,21 +48,6 @@ impl Sandbox {
         }
     }
 }
-
-/// The first version of Landlock that also stops a cutting of files (Linux 6.2).
-const ABI_MIN: ABI = ABI::V3;
-/// Devices that anything may write to.
-const DEVICES: &[&str] = &[
-    "/dev/null",
-    "/dev/zero",
-    "/dev/full",
-    "/dev/random",
-    "/dev/urandom",
-    "/dev/tty",
-    "/dev/ptmx",
-];
-/// Directories of the kernel's in which programs make files of their own.
-const SHARED_DIRECTORIES: &[&str] = &["/dev/pts", "/dev/shm"];
 
 /// The sandbox that the config asks for and this machine has. `is_timed_by_thread`: whether the session
 /// needs `driver.wall_adj_ms`, which bubblewrap hides.
@@ -110,19 +92,6 @@ pub fn bwrap_works() -> std::result::Result<(), String> {
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
         Err(error) => Err(error.to_string()),
     }
-}
-
-/// Whether the kernel has Landlock of a sufficient version; the reason when not.
-///
-/// # Errors
-/// The reason, in words.
-pub fn landlock_works() -> std::result::Result<(), String> {
-    Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(AccessFs::from_write(ABI_MIN))
-        .and_then(Ruleset::create)
-        .map(drop)
-        .map_err(|error| error.to_string())
 }
 
 /// The program is its process 1: with the init that bubblewrap would put between, the kernel would
@@ -237,32 +206,10 @@ impl Room {
         if self.sandbox != Sandbox::Landlock {
             return Ok(None);
         }
-        self.ruleset(log)
-            .map(Into::into)
-            .context(|| "cannot set up Landlock".to_owned())
-    }
-
-    fn ruleset(&self, log: &Path) -> std::result::Result<RulesetCreated, RulesetError> {
-        let whole = AccessFs::from_write(ABI_MIN);
-        let content: BitFlags<AccessFs> = AccessFs::WriteFile | AccessFs::Truncate;
-        let mut handled = Ruleset::default()
-            .handle_access(whole)?
-            // Where the kernel has it: signals to us, and sockets without a path.
-            .scope(Scope::from_all(ABI::V6))?;
-        if !self.network {
-            handled = handled.handle_access(AccessNet::ConnectTcp)?;
-        }
         let directories = [self.worktree.as_path(), self.private.as_path()];
-        let shared = SHARED_DIRECTORIES.iter().map(Path::new);
-        let files = DEVICES.iter().map(Path::new).chain([log]);
-        let rules = (directories
-            .into_iter()
-            .chain(shared)
-            .map(|path| (path, whole)))
-        .chain(files.map(|path| (path, content)))
-        .filter_map(|(path, access)| Some((PathFd::new(path).ok()?, access)));
-        let mut rules = rules.map(|(file, access)| PathBeneath::new(file, access));
-        rules.try_fold(handled.create()?, |rules, rule| rules.add_rule(rule))
+        landlock_rules::new(&directories, log, self.network)
+            .map(Some)
+            .context(|| "cannot set up Landlock".to_owned())
     }
 }
 

@@ -362,7 +362,7 @@ fn a_built_file_that_is_replaced_while_it_runs_fails_the_run() {
         "\"build\": [\"sh\", \"-c\", \"mkdir -p ignored; cat src/*.txt > ignored/all; if [ -e src/attack ]; then cp src/attack ignored/bench; else echo 'echo METRIC cost=100' > ignored/bench; fi\"], \"artifacts\": [\"ignored/bench\"]",
     );
     // So short a script is executed several times in one run.
-    let config = config.replace("\"min_run_ms\": 0", "\"min_run_ms\": 1000");
+    let config = config.replace("\"min_run_ms\": 0", "\"min_run_ms\": 200");
     let attack = "echo METRIC cost=100; echo 'echo METRIC cost=1' > ignored/bench; exit\n";
     let project = attacked(script, &config, &[("src/attack", attack)]);
     assert_eq!(project.verdicts(), [verdict("crash", "run_failed")]);

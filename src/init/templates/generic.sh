@@ -3,6 +3,8 @@
 # A value is a plain decimal above 0; a line may be repeated, and then the median counts. Any exit
 # status but 0 is a crash. One run should take 0.2 to 3 s.
 #
+# If you do not trust what you measure to print only its own output, see `metric_lines` in docs/config.md.
+#
 # What must not change, such as a hash of the output, goes into `DIGEST name=value` lines: they must be
 # equal before and after. The loop itself measures driver.wall_ms, driver.cpu_ms, driver.peak_rss_kib
 # and more (docs/config.md), any of which can be the metric.
