@@ -54,6 +54,8 @@ pub enum Command {
     Reproduce(ReproduceArgs),
     /// Show the session: what was kept, what is claimed, whether a loop is running
     Status(JsonArgs),
+    /// Play the keep/revert rules of this and other programs on simulated or recorded noise
+    Simulate(SimulateArgs),
     /// Check this machine and repository for what is missing or noisy
     Doctor(JsonArgs),
     /// Remove the build caches of this repository's slots
@@ -209,6 +211,63 @@ pub struct ReproduceArgs {
     pub pairs: u32,
 
     /// Print the comparison as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `simulate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The rules are described in docs/decision.md. The same seed gives the same \
+                        bytes, whatever the number of threads."
+)]
+pub struct SimulateArgs {
+    /// Only this noise: iid1, iid2, iid5, heavy, ar1, regime, first-of-pair, slot1 or a recorded
+    /// series; may be repeated [default: all]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub noise: Vec<String>,
+
+    /// Only this rule; may be repeated [default: all]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub rule: Vec<String>,
+
+    /// The candidates: standard, no-ops, or SHARE:PERCENT and SHARE:LOW..HIGH, comma separated
+    #[arg(long, value_name = "LAW", default_value = "standard")]
+    pub stream: String,
+
+    /// Streams of 200 candidates for each noise
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub streams: u32,
+
+    /// Decides everything
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Replay the series of a file (`series,seconds`) instead of the bundled ones
+    #[arg(long, value_name = "FILE", conflicts_with = "ledger")]
+    pub trace: Option<PathBuf>,
+
+    /// Replay the pairs of a ledger, by default this project's
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<Option<PathBuf>>,
+
+    /// False keeps that our rule permits per 200 no-ops [default: the config's, or 1]
+    #[arg(long, value_name = "N")]
+    pub false_keeps: Option<f64>,
+
+    /// Smallest gain that our rule looks for, percent [default: the config's, or 1]
+    #[arg(long, value_name = "PERCENT")]
+    pub min_effect: Option<f64>,
+
+    /// Do not count the runs of our rule's discarded warm-up pairs
+    #[arg(long)]
+    pub no_warm_up: bool,
+
+    /// Threads [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    pub threads: Option<u32>,
+
+    /// Print the figures with their standard errors as JSON
     #[arg(long)]
     pub json: bool,
 }

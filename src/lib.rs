@@ -13,6 +13,7 @@
 //! |---|---|
 //! | [`flow`] | the pure core, in the order in which the data flows: [`config`](flow::config), [`metric`](flow::metric), [`proposal`](flow::proposal), [`scope`](flow::scope), [`decision`](flow::decision), [`trial`](flow::trial) (the judgement of one candidate as a state machine), [`record`](flow::record) (the ledger's format), [`session`](flow::session) (a session as a fold over records), [`summary`](flow::summary) |
 //! | [`propose`] | where candidates come from: backlog, knob search, agents; pure |
+//! | [`simulate`] | keep/revert rules played on simulated noise, ours through [`flow::trial`] itself; pure |
 //! | [`edge`] | the only files that touch the world, one outside facility each: processes (duct), repository (git2), slots, ledger file, locks, signals, terminal (indicatif), host |
 //! | [`driver`] | takes what the state machines need to the edges and the answers back |
 //! | [`report`] | records to tables, text and JSON; pure |
@@ -36,7 +37,7 @@
 //!   is missing, not finite, or impossible is a crash.
 //! - **A child never outlives its step**: it has a group and a deadline, its output goes to a file,
 //!   and the group is killed before the child is reaped ([`edge::process`]).
-//! - The core ([`flow`], [`propose`]) has no I/O, no clock and no randomness that is not passed in; a
+//! - The core ([`flow`], [`propose`], [`simulate`]) has no I/O, no clock and no randomness that is not passed in; a
 //!   test (`tests/it/tidy.rs`) checks the imports.
 
 pub mod cli;
@@ -50,6 +51,7 @@ pub mod flow;
 pub mod init;
 pub mod propose;
 pub mod report;
+pub mod simulate;
 
 use clap::Parser;
 
@@ -97,6 +99,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Show(args) => command::show::run(&global, &args),
         Command::Status(args) => command::status::run(&global, &args),
         Command::Reproduce(args) => command::reproduce::run(&global, &args),
+        Command::Simulate(args) => command::simulate::run(&global, &args),
         Command::Doctor(args) => command::doctor::run(&global, &args),
         Command::Clean => command::clean::run(&global),
         Command::Completions(args) => Ok(command::completions::run(&args)),

@@ -12,6 +12,7 @@ pub mod noise;
 pub mod reproduce;
 pub mod run;
 pub mod show;
+pub mod simulate;
 pub mod status;
 pub mod r#try;
 

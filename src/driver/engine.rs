@@ -12,7 +12,7 @@ use super::propose::{Draft, Proposers};
 use super::record::{Outcome, kept_message, ref_name, run_line};
 use crate::edge::console::Console;
 use crate::edge::interrupt::Interrupts;
-use crate::edge::{clock, host};
+use crate::edge::{clock, fault, host};
 use crate::error::{Error, Result};
 use crate::flow::decision::{SlotBias, calibration_due, end_to_end_due, placebo_due};
 use crate::flow::limits::{Ending, Limits, Progress};
@@ -70,8 +70,10 @@ impl Engine {
         if self.opened.is_new {
             let start = commit_id(&self.opened.state.opened.start)?;
             calibrate::baseline(&mut self.bench, &mut self.console, start)?;
+            fault::reached("baseline-checked");
             let line = Line::Config(Box::new(self.opened.state.opened.clone()));
             self.opened.ledger.append(&line)?;
+            fault::reached("config-recorded");
             self.opened.is_new = false;
         }
         self.calibrate_if_due()
@@ -114,7 +116,9 @@ impl Engine {
         self.opened.state.calibrated(&line).map_err(impossible)?;
         self.opened
             .ledger
-            .append(&Line::Calibration(Box::new(line)))
+            .append(&Line::Calibration(Box::new(line)))?;
+        fault::reached("calibration-recorded");
+        Ok(())
     }
 
     /// Runs up to `iterations` candidates, as far as the limits allow.
@@ -153,6 +157,7 @@ impl Engine {
             };
             let line = self.evaluate(draft, started)?;
             proposers.note(&self.opened, &self.console);
+            fault::reached("ticked");
             progress.ran(&line);
             if line.status == Status::Keep && end_to_end_due(self.opened.state.kept.len()) {
                 self.claim_if_due()?;
@@ -228,10 +233,12 @@ impl Engine {
             .opened
             .repo
             .commit(parent, tree, &draft.proposal.description)?;
+        fault::reached("candidate-committed");
         let reference = ref_name(&self.opened.state.opened.session, run);
         self.opened
             .repo
             .set_ref(&reference, candidate, "autoresearch: candidate")?;
+        fault::reached("candidate-named");
         let with_commit = |mut outcome: Outcome| {
             outcome.candidate = Some(candidate);
             outcome.tree = Some(tree);
@@ -276,6 +283,7 @@ impl Engine {
         };
         let message = kept_message(&self.opened.state, run, proposal, outcome);
         let commit = self.opened.repo.reword(candidate, &message)?;
+        fault::reached("kept-commit-written");
         outcome.candidate = Some(commit);
         Ok(())
     }
@@ -285,6 +293,7 @@ impl Engine {
         self.opened
             .ledger
             .append(&Line::Run(Box::new(line.clone())))?;
+        fault::reached("run-recorded");
         self.next_run += 1;
         self.opened.state.ran(&line).map_err(impossible)?;
         let kept = line.status == Status::Keep;
@@ -312,9 +321,11 @@ impl Engine {
         self.console.iteration(0);
         let (start, head) = (commit_id(&state.opened.start)?, commit_id(state.head())?);
         let line = calibrate::claim(&mut self.bench, &mut self.console, state, start, head)?;
+        fault::reached("claim-measured");
         self.opened
             .ledger
             .append(&Line::Claim(Box::new(line.clone())))?;
+        fault::reached("claim-recorded");
         if line.steps_do_not_add_up {
             self.console.warn(
                 "steps do not add up: start to head, measured afresh, is not what the kept commits claim together",

@@ -11,7 +11,8 @@ use crate::edge::console::Console;
 use crate::edge::ledger_file::{self, LedgerFile};
 use crate::edge::lock::Lock;
 use crate::edge::repo::Repo;
-use crate::edge::{clock, host};
+use crate::edge::{clock, fault, host};
+use crate::edge::{repo_locks, repo_sys};
 use crate::error::{Error, Result};
 use crate::flow::ledger::{Decoder, decode_text};
 use crate::flow::record::{ConfigLine, ConfigTag, FORMAT_VERSION, LEDGER_FILE};
@@ -46,6 +47,7 @@ pub fn lock_path(repo: &Repo) -> PathBuf {
 /// # Errors
 /// No repository, no config, another loop at work, a damaged ledger, a branch that somebody moved.
 pub fn open(from: &Path, fresh: bool, console: &Console) -> Result<Opened> {
+    repo_sys::sync_what_git_writes();
     let repo = Repo::discover(from)?;
     let head = repo.head()?;
     let project = Project::find(&repo, from)?;
@@ -112,7 +114,9 @@ pub fn take_lock(repo: &Repo) -> Result<Lock> {
             Error::environment(format!("cannot create {}", parent.display())).because(error)
         })?;
     }
-    Lock::session(&path)
+    let lock = Lock::session(&path)?;
+    repo_locks::remove_stale(repo.common_dir());
+    Ok(lock)
 }
 
 /// Reads the ledger for appending, and repairs the one kind of damage that a kill leaves.
@@ -240,7 +244,10 @@ pub fn move_branch(repo: &Repo, state: &SessionState) -> Result<()> {
     };
     let (old, new) = (commit_id(state.previous_head())?, commit_id(&last.commit)?);
     repo.advance_branch(&state.opened.branch, old, new, &last.log)?;
-    repo.set_ref(&last.reference, new, &last.log)
+    fault::reached("branch-moved");
+    repo.set_ref(&last.reference, new, &last.log)?;
+    fault::reached("move-complete");
+    Ok(())
 }
 
 fn new_session(

@@ -1,9 +1,10 @@
-//! The ledger on disk: appended under the session lock, one write and one fsync a line.
+//! The ledger on disk: appended under the session lock, one fsync a line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::fault;
 use crate::error::{Context, Error, Result};
 use crate::flow::ledger::chain::Chain;
 use crate::flow::record::Line;
@@ -119,10 +120,13 @@ impl LedgerFile {
         if length > 0 && !ends_with_newline(&mut file).context(context)? {
             text.insert(0, '\n');
         }
-        if let Err(error) = file
-            .write_all(text.as_bytes())
-            .and_then(|()| file.sync_data())
-        {
+        let (half, rest) = text.as_bytes().split_at(text.len() / 2);
+        let written = fault::space_for("ledger-append")
+            .and_then(|()| file.write_all(half))
+            .inspect(|()| fault::reached("ledger-half-written"))
+            .and_then(|()| file.write_all(rest))
+            .and_then(|()| file.sync_data());
+        if let Err(error) = written {
             file.set_len(length).ok();
             return Err(error).context(context);
         }
@@ -162,7 +166,12 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
     let permissions = std::fs::metadata(&target).context(context)?.permissions();
     let temporary = temporary_beside(&target);
     let mut file = File::create(&temporary).context(context)?;
-    file.write_all(text.as_bytes()).context(context)?;
+    let written = fault::space_for("tick-write").and_then(|()| file.write_all(text.as_bytes()));
+    if let Err(error) = written {
+        std::fs::remove_file(&temporary).ok();
+        return Err(error).context(context);
+    }
+    fault::reached("tick-half-written");
     file.set_permissions(permissions).context(context)?;
     file.sync_all().context(context)?;
     std::fs::rename(&temporary, &target).context(context)?;

@@ -1,9 +1,11 @@
 //! The only files that touch the world, one outside facility each.
 
 pub mod artifacts;
+pub mod cachegrind;
 pub mod child_env;
 pub mod clock;
 pub mod console;
+pub mod fault;
 pub mod host;
 pub mod host_cpu;
 mod host_sys;
@@ -13,5 +15,7 @@ pub mod lock;
 pub mod process;
 pub mod process_sys;
 pub mod repo;
+pub mod repo_locks;
+pub mod repo_sys;
 pub mod repo_write;
 pub mod slots;

@@ -10,7 +10,9 @@ use std::path::Path;
 
 use git2::{ApplyOptions, IndexAddOption, Oid, Repository, Signature};
 
+use super::fault;
 use super::repo::Repo;
+use super::repo_locks::RefWrite;
 use crate::error::{Context, Error, Result};
 
 impl Repo {
@@ -23,6 +25,7 @@ impl Repo {
         let parent = self.inner.find_commit(parent).context(context)?;
         let tree = self.inner.find_tree(tree).context(context)?;
         let author = self.author()?;
+        fault::git_space_for("object-write").context(context)?;
         self.inner
             .commit(None, &author, &author, message, &tree, &[&parent])
             .context(context)
@@ -187,8 +190,9 @@ impl Repo {
     /// # Errors
     /// The ref cannot be written.
     pub fn set_ref(&self, name: &str, commit: Oid, log: &str) -> Result<()> {
-        self.inner
-            .reference(name, commit, true, log)
+        let _writing = RefWrite::begin(self.common_dir());
+        fault::git_space_for("ref-write")
+            .and_then(|()| self.inner.reference(name, commit, true, log))
             .map(drop)
             .context(|| format!("cannot write {name}"))
     }
@@ -206,6 +210,8 @@ impl Repo {
             .hint("check out another branch there, then run again: the commit is recorded and is not lost"));
         }
         let name = format!("refs/heads/{branch}");
+        let _writing = RefWrite::begin(self.common_dir());
+        fault::git_space_for("branch-move").context(|| format!("cannot move branch {branch}"))?;
         match self.branch_target(branch) {
             Some(target) if target == new => Ok(()),
             Some(target) if target == old => self

@@ -15,8 +15,9 @@ use git2::build::CheckoutBuilder;
 use git2::{Oid, Repository, WorktreeAddOptions, WorktreePruneOptions};
 use sha2::{Digest, Sha256};
 
-use super::process;
 use super::repo::Repo;
+use super::repo_locks::RefWrite;
+use super::{fault, process};
 use crate::error::{Context, Result};
 
 /// Which worktree.
@@ -163,6 +164,7 @@ impl Slots {
         let context = || format!("cannot check out {commit} in {}", path.display());
         let repo = Repository::open(&path).context(context)?;
         let object = repo.find_object(commit, None).context(context)?;
+        fault::space_for("slot-check-out").context(context)?;
         let mut builder = CheckoutBuilder::new();
         builder.force().remove_untracked(true);
         if repo.checkout_tree(&object, Some(&mut builder)).is_err() {
@@ -172,7 +174,9 @@ impl Slots {
                 .context(context)?;
         }
         forget_python_bytecode(&repo, commit, &path);
-        repo.set_head_detached(commit).context(context)
+        repo.set_head_detached(commit).context(context)?;
+        fault::reached("slot-checked-out");
+        Ok(())
     }
 
     /// Adds the worktree at the user's HEAD and gets rid of the branch that libgit2 makes for it.
@@ -180,6 +184,7 @@ impl Slots {
         let (name, path) = (self.worktree_name(slot), self.path(slot));
         let context = || format!("cannot create the worktree {}", path.display());
         let main = self.main()?;
+        let _writing = RefWrite::begin(&self.common_dir);
         main.worktree(&name, &path, Some(&WorktreeAddOptions::new()))
             .context(context)?;
         let worktree = Repository::open(&path).context(context)?;
@@ -205,6 +210,7 @@ impl Slots {
     fn delete_branch(&self, slot: SlotName) -> Result<()> {
         let name = format!("refs/heads/{}", self.worktree_name(slot));
         let main = self.main()?;
+        let _writing = RefWrite::begin(&self.common_dir);
         match main.find_reference(&name) {
             Ok(mut reference) => reference
                 .delete()
@@ -323,6 +329,7 @@ impl Drop for Slots {
         if let Err(error) = self.remove_all() {
             eprintln!("warning: {error}; the next run removes it");
         }
+        fault::reached("slots-removed");
     }
 }
 

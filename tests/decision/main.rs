@@ -7,6 +7,8 @@ mod operating_curve;
 mod oracle;
 mod policy;
 mod properties;
+mod published;
 mod session;
+mod simulated;
 mod support;
 mod vectors;

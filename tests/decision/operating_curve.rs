@@ -96,33 +96,42 @@ fn heavy_tails_give_the_published_operating_curve() {
     );
 }
 
+const GUARDS: u32 = 4_000;
+
 fn guard_pass_percent(s: f64, change_in_tau: f64, rng: &mut Rng) -> f64 {
     let p = Params::default();
-    let runs = 800;
     let mut passed = 0;
-    for _ in 0..runs {
+    for _ in 0..GUARDS {
         let mut guard = GuardProcess::new(&p, s, 0.05);
         let change = change_in_tau * guard.tau();
         while guard.push(change + s * rng.student(5) / 1.1).is_open() {}
         assert!(guard.n() <= 40);
-        passed += usize::from(guard.state() == GuardState::Pass);
+        passed += u32::from(guard.state() == GuardState::Pass);
     }
-    100.0 * f64::from(passed as u32) / f64::from(runs)
+    100.0 * f64::from(passed) / f64::from(GUARDS)
 }
 
+/// The published table, with four standard deviations of the binomial: unchanged passes 97 to
+/// 99.9 %, worse by tau 0 to 3 %, worse by 2 tau never. The published fail test asked for any loss;
+/// ours asks for a loss beyond tau ([`GuardProcess`] says why), so that unchanged guards pass more
+/// often (99.7 to 100 %) and those worse by exactly tau too (3.0 to 3.5 %; proved: at most 5 %).
 #[test]
 fn guards_pass_what_is_unchanged_and_fail_what_is_worse() {
     let mut rng = Rng::new(13);
+    let errors = |percent: f64| 4.0 * (percent * (100.0 - percent) / f64::from(GUARDS)).sqrt();
     for s in [0.014, 0.028, 0.07, 0.12] {
         let unchanged = guard_pass_percent(s, 0.0, &mut rng);
         assert!(
-            unchanged >= 95.0,
+            unchanged >= 97.0 - errors(97.0),
             "s {s}: an unchanged guard passes {unchanged} %"
         );
         let better = guard_pass_percent(s, 1.0, &mut rng);
         assert!(better >= 99.0, "s {s}: a better guard passes {better} %");
         let worse = guard_pass_percent(s, -1.0, &mut rng);
-        assert!(worse <= 5.0, "s {s}: a guard worse by tau passes {worse} %");
+        assert!(
+            worse <= 3.0 + errors(3.0),
+            "s {s}: a guard worse by tau passes {worse} %"
+        );
         let twice = guard_pass_percent(s, -2.0, &mut rng);
         assert_eq!(twice, 0.0, "s {s}: a guard worse by 2 tau passes {twice} %");
     }

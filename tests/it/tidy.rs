@@ -40,6 +40,7 @@ fn the_core_touches_no_clock_no_process_and_no_file() {
     for path in sources("src/flow")
         .into_iter()
         .chain(sources("src/propose"))
+        .chain(sources("src/simulate"))
     {
         let text = text(&path);
         for word in [

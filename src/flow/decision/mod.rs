@@ -96,7 +96,7 @@ pub use guard::{
 };
 pub use pair_policy::{PairOutcome, PairPolicy};
 pub use params::Params;
-pub use scale::{CALIBRATION_PAIRS_MIN, MAD_TO_SD, NoiseHistory, robust_scale};
+pub use scale::{CALIBRATION_PAIRS_MIN, MAD_TO_SD, NoiseHistory, noise_residuals, robust_scale};
 pub use schedule::{
     END_TO_END_EVERY_KEEPS, RECALIBRATE_AFTER_S, WARMUP_PAIRS, calibration_due, end_to_end_due,
     end_to_end_swapped, placebo_due,

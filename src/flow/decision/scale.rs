@@ -74,6 +74,25 @@ impl AdaptiveScale {
     }
 }
 
+/// What a candidate's pairs say about noise, its own effect taken out:
+/// `(d_i - mean) * sqrt(n / (n - 1))`, the factor undoing the shrinkage by the
+/// fitted mean. `None` with fewer than [`Params::residual_pairs_min`] pairs:
+/// then nearly nothing of the noise is left.
+///
+/// # Panics
+/// If a value is not a log difference.
+#[must_use]
+pub fn noise_residuals(d: &[f64], params: &Params) -> Option<Vec<f64>> {
+    d.iter().for_each(|&d| assert_log_gain(d));
+    if d.len() < params.residual_pairs_min {
+        return None;
+    }
+    let n = d.len() as f64;
+    let mean = d.iter().sum::<f64>() / n;
+    let inflate = (n / (n - 1.0)).sqrt();
+    Some(d.iter().map(|d| (d - mean) * inflate).collect())
+}
+
 /// The last pair differences that stand for noise alone: the calibration's,
 /// then the residuals of screened candidates. A metric and each of its guards
 /// has its own.
@@ -108,26 +127,18 @@ impl NoiseHistory {
         Ok(history)
     }
 
-    /// Takes in the residuals of a candidate's screen, kept or dropped:
-    /// `(d_i - mean) * sqrt(n / (n - 1))`, the factor undoing the shrinkage by
-    /// the fitted mean. Returns whether it did; screens with fewer than
-    /// [`Params::residual_pairs_min`] pairs say nothing about noise.
+    /// Takes in the [`noise_residuals`] of a candidate's screen, kept or
+    /// dropped. Returns whether there were any.
     ///
     /// Pass screen pairs only, never confirmation pairs.
     ///
     /// # Panics
     /// If a value is not a log difference.
     pub fn absorb(&mut self, screen: &[f64], params: &Params) -> bool {
-        screen.iter().for_each(|&d| assert_log_gain(d));
-        if screen.len() < params.residual_pairs_min {
-            return false;
-        }
-        let n = screen.len() as f64;
-        let mean = screen.iter().sum::<f64>() / n;
-        let inflate = (n / (n - 1.0)).sqrt();
-        self.d.extend(screen.iter().map(|d| (d - mean) * inflate));
+        let residuals = noise_residuals(screen, params);
+        self.d.extend(residuals.iter().flatten());
         self.forget();
-        true
+        residuals.is_some()
     }
 
     /// The scale `s0` with which the next candidate starts: the robust scale

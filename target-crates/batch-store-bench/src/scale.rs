@@ -24,6 +24,18 @@ pub struct Scale {
     pub heartbeats: usize,
     /// Heartbeats of which each is synced before the next is sent.
     pub durable_heartbeats: usize,
+    /// Artifacts stored before the burst.
+    pub artifact_rows: usize,
+    /// Insertions of the burst; a multiple of the producers.
+    pub artifact_burst: usize,
+    /// Threads that insert.
+    pub artifact_producers: usize,
+    /// Batches of the entity store, not counting those that replace undone blocks.
+    pub entity_batches: usize,
+    /// Events in each; a multiple of 200.
+    pub entity_batch_events: usize,
+    /// Changes that it keeps in memory.
+    pub entity_capacity: usize,
 }
 
 impl Scale {
@@ -38,6 +50,12 @@ impl Scale {
         preloaded_events: 2_000,
         heartbeats: 10_000,
         durable_heartbeats: 200,
+        artifact_rows: 2_000,
+        artifact_burst: 2_048,
+        artifact_producers: 8,
+        entity_batches: 8,
+        entity_batch_events: 400,
+        entity_capacity: 1_400,
     };
 
     /// Minutes: the sizes of the systems that the store is modelled on.
@@ -51,6 +69,12 @@ impl Scale {
         preloaded_events: 544_000,
         heartbeats: 50_000,
         durable_heartbeats: 5_000,
+        artifact_rows: 12_000,
+        artifact_burst: 19_968,
+        artifact_producers: 64,
+        entity_batches: 100,
+        entity_batch_events: 5_000,
+        entity_capacity: 100_000,
     };
 
     /// Whether these are the large sizes, and further shapes run.

@@ -9,7 +9,8 @@
 //!   the only way into a batch, so a record without its index cannot be written.
 //! * [`Writer`] owns an engine and commits for many producers as its [`Policy`]
 //!   says; a [`Ticket`] resolves when a request has reached its [`Ack`] level.
-//! * [`packages`], [`events`] and [`grants`] are the three stores built of these.
+//! * [`packages`], [`events`], [`grants`] and [`artifacts`] are the stores built of these.
+//! * [`entities`] keeps versioned entities in memory and writes them behind.
 //! * [`archive`] packs a finished store into one file and refuses a bad one.
 //!
 //! The invariants (each has tests under `tests/`):
@@ -35,6 +36,7 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+pub mod artifacts;
 pub mod batch;
 pub mod bulk;
 mod checked;
@@ -42,6 +44,7 @@ mod codec;
 pub mod disk;
 pub mod durability;
 pub mod engine;
+pub mod entities;
 pub mod error;
 pub mod events;
 pub mod grants;
@@ -58,12 +61,18 @@ pub use batch::{Op, WriteBatch};
 pub use bulk::{BulkLoad, SortedRun, StagedLoad};
 pub use durability::{Ack, Durability, Frontier, Seq};
 pub use engine::fault::{FaultEngine, Faults};
+#[cfg(feature = "lsm")]
+pub use engine::lsm::LsmEngine;
 pub use engine::memory::MemoryEngine;
 pub use engine::segment::SegmentEngine;
+pub use engine::snapshot::{Quarantine, SnapshotCounts, SnapshotEngine};
 pub use engine::sqlite::SqliteEngine;
 pub use engine::{Engine, EngineKind, Range};
 pub use error::{Error, Result};
 pub use load::{EncodedLoad, LoadRow};
 pub use page::{Cursor, MAX_PAGE_ROWS, Page};
 pub use table::{Family, Layout, Record, Table};
-pub use writer::{Change, CloseReport, FlushWhen, OnFull, Policy, Stage, Ticket, Writer};
+pub use writer::{
+    Change, CloseReport, Coalesce, FlushWhen, OnError, OnFull, Policy, Producer, Stage, Ticket,
+    View, Writer,
+};

@@ -319,3 +319,35 @@ fn remove(dir: &Path) -> Result<()> {
         source,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_wrong_or_extra_grant_fails_the_verification() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let archive = dir.path().join("a.bsa");
+        let grants = generate_mixed(200);
+        write_and_pack(&dir.path().join("work"), &archive, &grants).expect("the store works");
+        let read = unpack_and_read(&archive, &dir.path().join("read"));
+        let (reader, rows) = read.expect("the store works");
+        check(&reader, &rows, &grants).expect("the right rows");
+        let is_refused = |rows: &[Grant], grants: &[Grant]| {
+            let outcome = check(&reader, rows, grants);
+            let is_found = matches!(outcome, Err(BenchError::Verification { .. }));
+            assert!(is_found, "{outcome:?}");
+        };
+        is_refused(&rows[1..], &grants);
+        is_refused(&rows, &[&grants[..], &[grant(999, 1, 1)]].concat());
+        let mut spoilt = rows.clone();
+        spoilt[50].discovered_at_ns += 1;
+        is_refused(&spoilt, &grants);
+        // Right by id, wrong in the index only: the expected entitlement differs.
+        let mut wrong = grants.clone();
+        wrong
+            .iter_mut()
+            .for_each(|grant| grant.entitlement.entitlement.push('x'));
+        is_refused(&rows, &wrong);
+    }
+}

@@ -147,7 +147,11 @@ pub fn run(dir: &Path, scale: Scale) -> Result<Vec<Metric>> {
     Ok(metrics)
 }
 
-pub(crate) fn preloaded_log(path: &Path, clients: &[Client]) -> Result<EventLog> {
+/// A log that holds the clients' preloaded events, synced.
+///
+/// # Errors
+/// When the store fails.
+pub fn preloaded_log(path: &Path, clients: &[Client]) -> Result<EventLog> {
     let log = EventLog::open(path)?;
     for client in clients {
         log.insert(&client.bucket, client.preloaded.clone(), Ack::Synced)?
@@ -241,7 +245,10 @@ fn acknowledged(path: &Path, name: &str, shape: Shape, level: Ack) -> Result<Vec
 }
 
 /// One heartbeat, acknowledged when this returns.
-pub(crate) fn beat_and_wait(log: &EventLog, bucket: &str, beat: Event, level: Ack) -> Result<()> {
+///
+/// # Errors
+/// When the store fails.
+pub fn beat_and_wait(log: &EventLog, bucket: &str, beat: Event, level: Ack) -> Result<()> {
     Ok(log.heartbeat(bucket, beat, PULSE_NS, level)?.wait()?)
 }
 

@@ -1,9 +1,10 @@
 //! The workloads, by name.
 
+pub mod artifacts;
+pub mod entities;
 pub mod grants;
 pub mod heartbeats;
 pub mod packages;
-pub mod sentinel;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -46,9 +47,14 @@ pub const ALL: &[Workload] = &[
         run: heartbeats::run,
     },
     Workload {
-        name: "sentinel",
-        about: "indexed records through the SQLite engine, each batch synced",
-        run: sentinel::run,
+        name: "artifacts",
+        about: "a burst of insertions into a warm artifact index, until synced",
+        run: artifacts::run,
+    },
+    Workload {
+        name: "entities",
+        about: "batches of events over a write-behind entity store, with reorganisations",
+        run: entities::run,
     },
 ];
 

@@ -81,7 +81,7 @@ fn row(rng: &mut Rng, number: usize) -> PackageRow {
 }
 
 /// What a writer reports: rows committed, rows lost, rows refused.
-type Report = (u64, u64, u64);
+pub type Report = (u64, u64, u64);
 
 /// Runs the workload.
 ///
@@ -127,7 +127,8 @@ fn run_one(path: &Path, name: &str, n: usize) -> Result<Vec<Metric>> {
 }
 
 /// The rows in equal parts, one for each producer.
-pub(crate) fn shares(rows: Vec<PackageRow>) -> Vec<Vec<PackageRow>> {
+#[must_use]
+pub fn shares(rows: Vec<PackageRow>) -> Vec<Vec<PackageRow>> {
     let share = rows.len().div_ceil(PRODUCERS).max(1);
     let mut rows = rows.into_iter();
     (0..PRODUCERS)
@@ -158,8 +159,12 @@ pub(crate) fn produce(
 }
 
 /// Opens the index, lets the producers queue all rows, and closes it: every row
-/// is committed and synced when this returns.
-pub(crate) fn fill(path: &Path, shares: Vec<Vec<PackageRow>>) -> Result<(Report, Vec<Duration>)> {
+/// is committed and synced when this returns, with what the writer reports and
+/// how long each row took to queue.
+///
+/// # Errors
+/// When the store fails.
+pub fn fill(path: &Path, shares: Vec<Vec<PackageRow>>) -> Result<(Report, Vec<Duration>)> {
     let index = PackageIndex::open(path)?;
     let queue = |row| Ok(index.set(row, Ack::Enqueued).map(drop)?);
     let latencies = produce(shares, queue)?;

@@ -16,6 +16,11 @@ const TINY: Scale = Scale {
     preloaded_events: 40,
     heartbeats: 400,
     durable_heartbeats: 20,
+    artifact_rows: 100,
+    artifact_burst: 80,
+    entity_batches: 2,
+    entity_batch_events: 200,
+    entity_capacity: 500,
     ..Scale::FAST
 };
 
@@ -78,9 +83,9 @@ fn only_and_list_choose_and_print_workloads() {
     for workload in ALL {
         assert!(list.contains(workload.name), "{list}");
     }
-    let text = printed(&["--only", "sentinel"]);
+    let text = printed(&["--only", "grants_mixed"]);
     let names: Vec<&str> = metrics(&text).into_keys().collect();
-    assert_eq!(names, ["peak_rss_kib", "sqlite_sentinel_ms"]);
+    assert_eq!(names, ["grants_mixed_write_pack_ms", "peak_rss_kib"]);
 }
 
 #[test]

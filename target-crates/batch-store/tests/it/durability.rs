@@ -175,6 +175,70 @@ fn child_that_acknowledges() {
     log.close().unwrap();
 }
 
+#[test]
+#[ignore = "a child of another test"]
+fn child_that_commits_until_it_is_killed() {
+    let dir = child_dir();
+    let log = EventLog::open(&dir.join("events.db")).unwrap();
+    let mut acknowledged = std::fs::File::create(dir.join("acknowledged")).unwrap();
+    for i in 0.. {
+        let level = if i % 3 == 2 {
+            Ack::Committed
+        } else {
+            Ack::Applied
+        };
+        let event = |part: i64| Event {
+            start_ns: 2 * i + part,
+            duration_ns: 0,
+            data: i.to_string(),
+        };
+        let pair = log.insert("b", vec![event(0), event(1)], level).unwrap();
+        pair.wait().unwrap();
+        if level == Ack::Committed {
+            std::io::Write::write_all(&mut acknowledged, b".").unwrap();
+        }
+    }
+}
+
+#[test]
+fn invariant_02_03_after_a_kill_a_prefix_of_whole_requests_with_every_committed_one_is_stored() {
+    for enough in [1, 7, 40] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = child("child_that_commits_until_it_is_killed", dir.path())
+            .spawn()
+            .unwrap();
+        let acknowledged =
+            || std::fs::metadata(dir.path().join("acknowledged")).map_or(0, |it| it.len());
+        while acknowledged() < enough {
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "the child ended by itself"
+            );
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let reader = SqliteEngine::open(
+            &dir.path().join("events.db"),
+            &[EVENTS, BUCKETS],
+            Durability::EachCommit,
+        );
+        let reader = reader.unwrap();
+        let (found, _) =
+            crate::support::all_pages(|cursor| EventLog::list(&reader, "b", cursor, 0));
+        for (at, stored) in found.iter().enumerate() {
+            assert_eq!(stored.event.start_ns, at as i64);
+        }
+        assert_eq!(found.len() % 2, 0, "half of a request");
+        assert!(
+            found.len() as u64 >= acknowledged() * 6,
+            "{} {}",
+            found.len(),
+            acknowledged()
+        );
+    }
+}
+
 /// The child's syncs, renames and file creations in order, each as the call and
 /// the last component of its path; `None` where the machine cannot trace.
 fn traced(name: &str) -> Option<Vec<String>> {
@@ -299,7 +363,7 @@ fn the_system_calls_of_a_pack_of_segments_sync_before_they_promise() {
 }
 
 #[test]
-fn the_system_calls_of_a_synced_heartbeat_sync_before_the_acknowledgement() {
+fn invariant_03_the_system_calls_of_a_synced_heartbeat_sync_before_the_acknowledgement() {
     let Some(calls) = traced("child_that_acknowledges") else {
         eprintln!("not checked: this machine cannot trace system calls");
         return;

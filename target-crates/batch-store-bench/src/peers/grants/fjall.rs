@@ -14,9 +14,9 @@ const NAMES: [&str; 3] = ["grants", "by_entitlement", "by_principal"];
 pub(super) enum Fjall {
     /// Sorted rows straight into tables.
     Ingest,
-    /// Atomic batches of this many rows in their order of arrival, synced at the
-    /// end. Nothing is read first: the ids are known to be new.
-    Batches(usize),
+    /// Atomic batches of this many rows in their order of arrival, synced each or
+    /// at the end. Nothing is read first: the ids are known to be new.
+    Batches { rows: usize, are_synced: bool },
 }
 
 fn open(dir: &Path) -> Result<(Database, [Keyspace; 3])> {
@@ -58,7 +58,7 @@ fn batches(
     database: &Database,
     keyspaces: &[Keyspace; 3],
     grants: &[Grant],
-    size: usize,
+    (size, durability): (usize, Option<PersistMode>),
 ) -> Result<()> {
     let (mut key, mut value) = (Vec::new(), Vec::new());
     for chunk in grants.chunks(size) {
@@ -72,7 +72,7 @@ fn batches(
             rows::principal_key(&mut key, grant);
             batch.insert(&keyspaces[2], key.as_slice(), []);
         }
-        batch.commit()?;
+        batch.durability(durability).commit()?;
     }
     Ok(())
 }
@@ -82,7 +82,10 @@ impl Peer for Fjall {
         let (database, keyspaces) = open(dir)?;
         match self {
             Self::Ingest => ingest(&keyspaces, grants)?,
-            Self::Batches(size) => batches(&database, &keyspaces, grants, *size)?,
+            Self::Batches { rows, are_synced } => {
+                let durability = are_synced.then_some(PersistMode::SyncAll);
+                batches(&database, &keyspaces, grants, (*rows, durability))?;
+            }
         }
         Ok(database.persist(PersistMode::SyncAll)?)
     }

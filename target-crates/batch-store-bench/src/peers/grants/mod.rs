@@ -12,7 +12,10 @@ mod store;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use batch_store::EngineKind;
 use batch_store::grants::Grant;
+
+use store::{SEALED, Store};
 
 use super::{Measured, System, disk_bytes, measured};
 use crate::counters::{costed, peak_rss_kib, rss_kib};
@@ -75,11 +78,42 @@ pub const SYSTEMS: &[System] = &[
     },
     System {
         name: "batch-store, sealed",
-        run: |dir, n| run(&store::Store { is_packed: false }, dir, n),
+        run: |dir, n| run(&SEALED, dir, n),
     },
     System {
         name: "batch-store, sealed and packed",
-        run: |dir, n| run(&store::Store { is_packed: true }, dir, n),
+        run: |dir, n| {
+            let is_packed = true;
+            run(
+                &Store {
+                    is_packed,
+                    ..SEALED
+                },
+                dir,
+                n,
+            )
+        },
+    },
+    System {
+        name: "batch-store, durable every 256 rows",
+        run: |dir, n| {
+            let durable_every = Some(256);
+            run(
+                &Store {
+                    durable_every,
+                    ..SEALED
+                },
+                dir,
+                n,
+            )
+        },
+    },
+    System {
+        name: "batch-store on SQLite, sealed",
+        run: |dir, n| {
+            let engine = EngineKind::Sqlite;
+            run(&Store { engine, ..SEALED }, dir, n)
+        },
     },
     System {
         name: "LMDB, sorted append",
@@ -103,13 +137,21 @@ pub const SYSTEMS: &[System] = &[
     },
     System {
         name: "fjall, 256-row batches",
-        run: |dir, n| run(&fjall::Fjall::Batches(256), dir, n),
+        run: |dir, n| run(&batches(256, false), dir, n),
     },
     System {
-        name: "SQLite, 256-row transactions",
+        name: "fjall, 256-row batches, each synced",
+        run: |dir, n| run(&batches(256, true), dir, n),
+    },
+    System {
+        name: "SQLite, 256-row transactions, each synced",
         run: |dir, n| run(&sqlite::Sqlite::Batches(256), dir, n),
     },
 ];
+
+const fn batches(rows: usize, are_synced: bool) -> fjall::Fjall {
+    fjall::Fjall::Batches { rows, are_synced }
+}
 
 fn run(peer: &dyn Peer, dir: &Path, n: usize) -> Result<Measured> {
     let grants = generate(n);

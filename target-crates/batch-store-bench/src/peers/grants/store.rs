@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use batch_store::grants::{Grant, GrantReader, GrantSession};
-use batch_store::{Cursor, Page};
+use batch_store::grants::{DurableEvery, Grant, GrantReader, GrantSession, SessionOptions};
+use batch_store::{Cursor, EngineKind, Page};
 
 use super::{Order, Peer, View};
 use crate::Result;
@@ -13,14 +13,33 @@ const ARCHIVE: &str = "grants.bsa";
 const WORK: &str = "work";
 
 pub(super) struct Store {
+    pub(super) engine: EngineKind,
+    /// Rows of a call, each durable when it returns; in one call when there are none.
+    pub(super) durable_every: Option<usize>,
     /// Packed into an archive and read from it, or sealed in its directory.
     pub(super) is_packed: bool,
 }
 
+/// In one call, durable at the end, sealed in its directory.
+pub(super) const SEALED: Store = Store {
+    engine: EngineKind::Segment,
+    durable_every: None,
+    is_packed: false,
+};
+
 impl Peer for Store {
     fn load(&self, dir: &Path, grants: &[Grant]) -> Result<()> {
-        let mut session = GrantSession::start(&dir.join(WORK), SYNC_ID)?;
-        session.put_grants(grants)?;
+        let options = SessionOptions {
+            engine: self.engine,
+            durable: match self.durable_every {
+                None => DurableEvery::Session,
+                Some(_) => DurableEvery::Call,
+            },
+        };
+        let mut session = GrantSession::start_with(&dir.join(WORK), SYNC_ID, options)?;
+        for call in grants.chunks(self.durable_every.unwrap_or(grants.len()).max(1)) {
+            session.put_grants(call)?;
+        }
         let mut sealed = session.end()?;
         if !self.is_packed {
             return Ok(sealed.close()?);

@@ -11,8 +11,8 @@ use batch_store::disk::RealDisk;
 use batch_store::grants::{GRANTS, Grant, StoredGrant};
 use batch_store::keys::KeyBuilder;
 use batch_store::{
-    Cursor, Durability, Engine, Error, MemoryEngine, Range, Record, SegmentEngine, SqliteEngine,
-    Table, WriteBatch,
+    Cursor, Durability, Engine, Error, MemoryEngine, Range, Record, SegmentEngine, SnapshotEngine,
+    SqliteEngine, Table, WriteBatch,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -71,6 +71,12 @@ conformance! {
         let disk = super::Arc::new(super::RealDisk);
         Box::new(super::SegmentEngine::open_with(&dir.join("store"), super::tiny(), disk).unwrap())
     };
+    snapshot: true, |dir| Box::new(super::SnapshotEngine::open(&dir.join("store.snap")).unwrap());
+}
+
+#[cfg(feature = "lsm")]
+conformance! {
+    lsm: true, |dir| Box::new(batch_store::LsmEngine::open(&dir.join("store")).unwrap());
 }
 
 // invariant 1: the state equals the model's after any operations.
