@@ -201,14 +201,31 @@ pub struct AblateArgs {
 
 /// Flags of `reproduce`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Works in any clone that has the commits and experiments.jsonl. Exit code 0: \
+                        everything asked for is reproduced; 1: it is not, or this machine cannot tell."
+)]
 pub struct ReproduceArgs {
     /// A run's number, or a commit
-    #[arg(value_name = "N|COMMIT")]
-    pub what: String,
+    #[arg(
+        value_name = "N|COMMIT",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    pub what: Option<String>,
 
-    /// Pairs to measure
-    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(6..=10_000))]
-    pub pairs: u32,
+    /// Every kept commit of the last session, and its start against its head
+    #[arg(long)]
+    pub all: bool,
+
+    /// Pairs to measure [default: as many as the claim rests on, at least 24]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(6..=10_000))]
+    pub pairs: Option<u32>,
+
+    /// Measure fewer pairs when they would take longer, such as `10m`; six are measured in any case,
+    /// and with `--all` what has not begun by then is left out
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub time_limit: Option<std::time::Duration>,
 
     /// Print the comparison as JSON
     #[arg(long)]

@@ -6,6 +6,7 @@ use git2::Oid;
 
 use super::bench::Bench;
 use super::calibrate::{self, Setting};
+use super::end_to_end;
 use super::judge::{Sides, impossible, judge};
 use super::open::{Opened, move_branch};
 use super::propose::{Draft, Proposers};
@@ -320,7 +321,7 @@ impl Engine {
         }
         self.console.iteration(0);
         let (start, head) = (commit_id(&state.opened.start)?, commit_id(state.head())?);
-        let line = calibrate::claim(&mut self.bench, &mut self.console, state, start, head)?;
+        let line = end_to_end::claim(&mut self.bench, &mut self.console, state, start, head)?;
         fault::reached("claim-measured");
         self.opened
             .ledger

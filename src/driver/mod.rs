@@ -3,6 +3,7 @@
 pub mod ablate;
 pub mod bench;
 pub mod calibrate;
+pub mod end_to_end;
 pub mod engine;
 pub mod judge;
 pub mod noise_text;
@@ -11,5 +12,6 @@ pub mod project;
 pub mod propose;
 pub mod propose_agent;
 pub mod record;
+pub mod reproduce;
 pub mod run;
 pub mod verdict_text;

@@ -2,6 +2,7 @@
 //! is not passed in.
 
 pub mod ablation;
+pub mod claims;
 pub mod coins;
 pub mod confidence;
 pub mod config;

@@ -9,6 +9,7 @@ pub mod format;
 pub mod log;
 pub mod measured;
 pub mod reason;
+pub mod reproduction;
 pub mod row;
 pub mod show;
 pub mod simulation;

@@ -12,6 +12,7 @@ mod ledger;
 mod measured;
 mod processes;
 mod recomputed;
+mod reproduce_all;
 mod simulate;
 mod tidy;
 mod try_and_reproduce;
