@@ -52,6 +52,8 @@ pub enum Command {
     Ablate(AblateArgs),
     /// Measure a kept commit against its parent again
     Reproduce(ReproduceArgs),
+    /// Put the kept commits on reviewable branches, each built, gated and measured on its own
+    Finalize(FinalizeArgs),
     /// Show the session: what was kept, what is claimed, whether a loop is running
     Status(JsonArgs),
     /// Play the keep/revert rules of this and other programs on simulated or recorded noise
@@ -228,6 +230,39 @@ pub struct ReproduceArgs {
     pub time_limit: Option<std::time::Duration>,
 
     /// Print the comparison as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `finalize`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --plan or --from: groups the kept commits and makes the branches \
+                        autoresearch/<name>-final/<group> at once. Nothing is pushed, and nothing is \
+                        checked out. Exit code 1: a group fails, or is not shown to be better on its own."
+)]
+pub struct FinalizeArgs {
+    /// Only write the proposed groups to this file, to be edited
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "pr_dir"])]
+    pub plan: Option<PathBuf>,
+
+    /// Use the groups of this file
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+
+    /// Pairs to measure for each branch
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(6..=10_000))]
+    pub pairs: u32,
+
+    /// Write the text of a pull request for each branch to DIR/<group>.md; `-` prints them
+    #[arg(long, value_name = "DIR")]
+    pub pr_dir: Option<PathBuf>,
+
+    /// Replace branches and files that exist
+    #[arg(long)]
+    pub force: bool,
+
+    /// Print the branches, or the plan, as JSON
     #[arg(long)]
     pub json: bool,
 }

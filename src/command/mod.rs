@@ -5,6 +5,7 @@ pub mod clean;
 pub mod completions;
 pub mod doctor;
 pub mod explain;
+pub mod finalize;
 pub mod init;
 pub mod ledger_read;
 pub mod log;

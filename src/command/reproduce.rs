@@ -14,6 +14,7 @@ use crate::edge::repo::Repo;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::flow::claims::{Claimed, Claims};
+use crate::flow::finalize;
 use crate::flow::reproduction::{Comparison, pairs_wanted};
 use crate::report::reproduction::{self, Report};
 
@@ -155,7 +156,12 @@ fn find(repo: &Repo, claims: &Claims, what: &str) -> Result<Claimed> {
     if let Some(claimed) = claims.of_commit(&commit.to_string()) {
         return Ok(claimed.clone());
     }
-    let parent = repo.parent(commit)?.to_string();
+    // The tip of a branch that `finalize` made says what all of the branch was measured to be.
+    let said = finalize::said(&repo.message(commit)?);
+    let parent = match &said {
+        Some(said) => said.start.clone(),
+        None => repo.parent(commit)?.to_string(),
+    };
     Ok(Claimed {
         run: None,
         description: String::new(),
@@ -163,7 +169,7 @@ fn find(repo: &Repo, claims: &Claims, what: &str) -> Result<Claimed> {
         start: parent.clone(),
         parent,
         branch: None,
-        gain: None,
+        gain: said.map(|said| said.measured.gain),
         repeats: None,
         environment: None,
         load: None,

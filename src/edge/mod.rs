@@ -12,6 +12,7 @@ mod host_sys;
 pub mod interrupt;
 pub mod ledger_file;
 pub mod lock;
+pub mod output;
 pub mod process;
 pub mod process_sys;
 pub mod repo;

@@ -16,6 +16,7 @@ pub mod driver_metrics;
 pub mod entry;
 pub mod environment;
 pub mod explain;
+pub mod finalize;
 pub mod foreign;
 pub mod ledger;
 pub mod limits;

@@ -5,6 +5,7 @@ pub mod ablation;
 pub mod closing;
 pub mod doctor;
 pub mod explain;
+pub mod finalize;
 pub mod format;
 pub mod log;
 pub mod measured;

@@ -6,6 +6,7 @@ mod ablate;
 mod bad_input;
 mod config_schema;
 mod faults;
+mod finalize;
 mod interrupts;
 mod keeps_and_drops;
 mod ledger;
