@@ -7,6 +7,7 @@ use git2::Oid;
 use super::bench::Bench;
 use super::calibrate::{self, Setting};
 use super::end_to_end;
+use super::hooks;
 use super::judge::{Sides, impossible, judge};
 use super::open::{Opened, move_branch};
 use super::propose::{Draft, Proposers};
@@ -16,6 +17,7 @@ use crate::edge::interrupt::Interrupts;
 use crate::edge::{clock, fault, host};
 use crate::error::{Error, Result};
 use crate::flow::decision::{SlotBias, calibration_due, end_to_end_due, placebo_due};
+use crate::flow::hooks as hooks_flow;
 use crate::flow::limits::{Ending, Limits, Progress};
 use crate::flow::proposal::{Change, Proposal};
 use crate::flow::record::{Durations, Environment, Line, Reason, RunLine, Status};
@@ -134,6 +136,7 @@ impl Engine {
     ) -> Result<Ending> {
         self.console.plan(iterations);
         let began = Instant::now();
+        let mut last = None;
         let mut progress = Progress {
             cost_usd: self.opened.state.cost_usd,
             ..Progress::default()
@@ -147,6 +150,7 @@ impl Engine {
             }
             self.console.iteration(iteration);
             self.calibrate_if_due()?;
+            self.hook_before(last.as_ref())?;
             self.console.phase("proposing");
             let started = Instant::now();
             let draft = match self.placebo_if_due()? {
@@ -159,12 +163,41 @@ impl Engine {
             let line = self.evaluate(draft, started)?;
             proposers.note(&self.opened, &self.console);
             fault::reached("ticked");
+            self.hook_after(&line)?;
             progress.ran(&line);
             if line.status == Status::Keep && end_to_end_due(self.opened.state.kept.len()) {
                 self.claim_if_due()?;
             }
+            last = Some(line);
         }
         Ok(Ending::IterationsDone)
+    }
+
+    fn hook_before(&mut self, last: Option<&RunLine>) -> Result<()> {
+        let opened = &mut self.opened;
+        let Some(command) = &opened.pinned.config.hooks.before else {
+            return Ok(());
+        };
+        self.console.phase("running the hook before");
+        let directory = opened.project.directory(&opened.pinned.work);
+        let cwd = directory.display().to_string();
+        let event = hooks_flow::before(&opened.state, &cwd, self.next_run, last);
+        let hook = ("before", &command[..]);
+        opened.hint = hooks::run(&self.bench, &self.console, hook, &directory, &event)?;
+        Ok(())
+    }
+
+    fn hook_after(&mut self, line: &RunLine) -> Result<()> {
+        let opened = &self.opened;
+        let Some(command) = &opened.pinned.config.hooks.after else {
+            return Ok(());
+        };
+        self.console.phase("running the hook after");
+        let directory = opened.project.directory(&opened.pinned.work);
+        let cwd = directory.display().to_string();
+        let event = hooks_flow::after(&opened.state, &cwd, line);
+        let hook = ("after", &command[..]);
+        hooks::run(&self.bench, &self.console, hook, &directory, &event).map(drop)
     }
 
     /// Every so often a no-op goes the whole way in the place of a candidate.

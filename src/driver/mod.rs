@@ -6,6 +6,7 @@ pub mod calibrate;
 pub mod end_to_end;
 pub mod engine;
 pub mod finalize;
+pub mod hooks;
 pub mod judge;
 pub mod noise_text;
 pub mod open;

@@ -41,7 +41,7 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
         value: opened.state.incumbent_value(),
     };
     let answer_path = files.answer.display().to_string();
-    let brief = Brief::new(
+    let mut brief = Brief::new(
         config,
         incumbent,
         idea,
@@ -49,6 +49,7 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
         &opened.state.tried,
         &answer_path,
     );
+    brief.hint.clone_from(&opened.hint);
     let prompt = agent::prompt(&brief);
     files.write(&brief, &prompt)?;
     let command = agent_presets::command_line(spec, &files.prompt, &files.brief, &prompt)?;

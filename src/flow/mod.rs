@@ -18,6 +18,7 @@ pub mod environment;
 pub mod explain;
 pub mod finalize;
 pub mod foreign;
+pub mod hooks;
 pub mod ledger;
 pub mod limits;
 pub mod measure;

@@ -7,6 +7,7 @@ mod bad_input;
 mod config_schema;
 mod faults;
 mod finalize;
+mod hooks;
 mod interrupts;
 mod keeps_and_drops;
 mod ledger;
