@@ -54,6 +54,8 @@ pub enum Command {
     Reproduce(ReproduceArgs),
     /// Put the kept commits on reviewable branches, each built, gated and measured on its own
     Finalize(FinalizeArgs),
+    /// Profile the benchmark at a revision, or the difference of two
+    Profile(ProfileArgs),
     /// Show the session: what was kept, what is claimed, whether a loop is running
     Status(JsonArgs),
     /// Play the keep/revert rules of this and other programs on simulated or recorded noise
@@ -263,6 +265,32 @@ pub struct FinalizeArgs {
     pub force: bool,
 
     /// Print the branches, or the plan, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `profile`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Writes a flamegraph (SVG), a pprof profile (protobuf) and folded stacks for each \
+                        revision. An autoresearch.sh that honours AUTORESEARCH_PROFILE=PATH, by writing \
+                        folded stacks to PATH.folded, profiles itself; others are run under perf."
+)]
+pub struct ProfileArgs {
+    /// Up to two revisions: the second is compared with the first [default: HEAD]
+    #[arg(value_name = "REV", num_args = 0..=2)]
+    pub revisions: Vec<String>,
+
+    /// Who takes the samples [default: the script when it can, else perf]
+    #[arg(long, value_name = "WHO")]
+    pub with: Option<crate::driver::profile::Profiler>,
+
+    /// Directory for the profiles, one below it for each commit
+    /// [default: autoresearch/profiles in git's own directory]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Print the functions as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -10,6 +10,7 @@ pub mod init;
 pub mod ledger_read;
 pub mod log;
 pub mod noise;
+pub mod profile;
 pub mod reproduce;
 pub mod run;
 pub mod show;

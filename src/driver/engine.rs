@@ -10,12 +10,13 @@ use super::end_to_end;
 use super::hooks;
 use super::judge::{Sides, impossible, judge};
 use super::open::{Opened, move_branch};
+use super::profile;
 use super::propose::{Draft, Proposers};
 use super::record::{Outcome, kept_message, ref_name, run_line};
 use crate::edge::console::Console;
 use crate::edge::interrupt::Interrupts;
 use crate::edge::{clock, fault, host};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::flow::decision::{SlotBias, calibration_due, end_to_end_due, placebo_due};
 use crate::flow::hooks as hooks_flow;
 use crate::flow::limits::{Ending, Limits, Progress};
@@ -164,6 +165,7 @@ impl Engine {
             proposers.note(&self.opened, &self.console);
             fault::reached("ticked");
             self.hook_after(&line)?;
+            self.profile_if_kept(&line)?;
             progress.ran(&line);
             if line.status == Status::Keep && end_to_end_due(self.opened.state.kept.len()) {
                 self.claim_if_due()?;
@@ -198,6 +200,27 @@ impl Engine {
         let event = hooks_flow::after(&opened.state, &cwd, line);
         let hook = ("after", &command[..]);
         hooks::run(&self.bench, &self.console, hook, &directory, &event).map(drop)
+    }
+
+    /// The profile of a kept commit, off the measured path; a failure is only warned of.
+    fn profile_if_kept(&mut self, line: &RunLine) -> Result<()> {
+        let opened = &self.opened;
+        if line.status != Status::Keep || !opened.pinned.config.profile_kept {
+            return Ok(());
+        }
+        let base = profile::default_directory(&opened.repo);
+        let commit = commit_id(opened.state.head())?;
+        let taken = profile::take(&mut self.bench, &mut self.console, commit, None, &base);
+        match taken {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == Kind::Interrupted => Err(error),
+            Err(error) => {
+                let run = line.run;
+                self.console
+                    .warn(&format!("run {run} has no profile: {}", error.explained()));
+                Ok(())
+            }
+        }
     }
 
     /// Every so often a no-op goes the whole way in the place of a candidate.

@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod judge;
 pub mod noise_text;
 pub mod open;
+pub mod profile;
 pub mod project;
 pub mod propose;
 pub mod propose_agent;

@@ -141,6 +141,10 @@ pub struct Config {
     #[serde(default)]
     pub hooks: Hooks,
 
+    /// Whether each kept commit is profiled after it was recorded, as `autoresearch profile` does.
+    #[serde(default)]
+    pub profile_kept: bool,
+
     /// Environment variables, as globs such as `MYAPP_*`, that children see beside the default
     /// list (see `docs/config.md`). Everything else is removed.
     #[serde(default)]

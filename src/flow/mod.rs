@@ -24,6 +24,7 @@ pub mod limits;
 pub mod measure;
 pub mod metric;
 pub mod noise;
+pub mod profile;
 pub mod proposal;
 pub mod record;
 pub mod record_parts;

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::flow::profile::Profile;
+
+/// Longest name of a function in a brief, characters.
+const NAME_CHARS_MAX: usize = 200;
 /// Most functions in a brief.
 pub const FUNCTIONS_MAX: usize = 12;
 
@@ -26,6 +30,21 @@ pub struct BriefFunction {
 }
 
 impl BriefProfile {
+    /// The functions with the largest own share.
+    pub fn new(profile: &Profile) -> Self {
+        // A tenth of a percent: more digits would be noise.
+        let round = |percent: f64| (10.0 * percent).round() / 10.0;
+        let functions = profile.top(FUNCTIONS_MAX).into_iter();
+        let functions = functions.map(|function| BriefFunction {
+            name: function.name.chars().take(NAME_CHARS_MAX).collect(),
+            self_percent: round(function.self_percent),
+            total_percent: round(function.total_percent),
+        });
+        Self {
+            functions: functions.collect(),
+        }
+    }
+
     /// A line each.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |function: &BriefFunction| {

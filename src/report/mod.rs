@@ -9,6 +9,7 @@ pub mod finalize;
 pub mod format;
 pub mod log;
 pub mod measured;
+pub mod profile;
 pub mod reason;
 pub mod reproduction;
 pub mod row;

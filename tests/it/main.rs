@@ -13,6 +13,7 @@ mod keeps_and_drops;
 mod ledger;
 mod measured;
 mod processes;
+mod profile;
 mod recomputed;
 mod reproduce_all;
 mod simulate;

@@ -17,7 +17,7 @@ const USAGE: &str = "usage: batch-store-bench [--list] [--only NAME]... [--profi
 
   --list         print the workloads and exit
   --only NAME    run this workload only; may be repeated
-  --profile OUT  write a CPU profile to OUT.svg and OUT.pb (needs --features pprof)
+  --profile OUT  write a CPU profile to OUT.folded, OUT.svg and OUT.pb (needs --features pprof)
 
 BATCH_STORE_BENCH_PROFILE=full runs the large scales; the default is fast.";
 
