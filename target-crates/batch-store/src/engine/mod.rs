@@ -1,8 +1,15 @@
 //! [`Engine`]: what applies a [`WriteBatch`] whole or not at all.
 
 pub mod fault;
+mod kind;
+#[cfg(feature = "lsm")]
+pub mod lsm;
 pub mod memory;
+pub mod segment;
+pub mod snapshot;
 pub mod sqlite;
+
+pub use kind::EngineKind;
 
 use std::path::Path;
 
@@ -43,6 +50,17 @@ impl Range {
             after: None,
         }
     }
+
+    /// Whether a scan of this range covers `key`.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        key >= self.start.as_slice()
+            && self.end.as_ref().is_none_or(|end| key < end.as_slice())
+            && self
+                .after
+                .as_ref()
+                .is_none_or(|after| key > after.as_slice())
+    }
 }
 
 /// An ordered key-value store with atomic batches. One thread writes.
@@ -56,8 +74,8 @@ pub trait Engine: Send {
     /// stored or not, whole either way; any other error when nothing of it was applied.
     fn commit(&mut self, batch: &WriteBatch, durability: Durability) -> Result<Seq>;
 
-    /// Loads rows that are sorted already, as one atomic step; a row replaces
-    /// what its key holds. Same promises as [`Engine::commit`], less work.
+    /// Applies changes that are sorted already, as one atomic step; a row replaces
+    /// what its key holds, or deletes it. Same promises as [`Engine::commit`], less work.
     ///
     /// # Errors
     /// As [`Engine::commit`].
