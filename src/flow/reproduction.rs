@@ -175,7 +175,10 @@ pub fn pairs_wanted(claimed: &Claimed) -> usize {
 pub fn affordable_pairs(wanted: usize, left_s: f64, pair_s: f64, swap_s: f64) -> usize {
     let further = ((left_s - swap_s) / pair_s.max(1e-6)).max(0.0);
     // A float beyond the range becomes the largest number.
-    (1 + further as usize).max(PAIRS_MIN).min(wanted)
+    (further as usize)
+        .saturating_add(1)
+        .max(PAIRS_MIN)
+        .min(wanted)
 }
 
 #[cfg(test)]
