@@ -102,6 +102,8 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Explain(args) => command::explain::run(&global, &args),
         Command::Show(args) => command::show::run(&global, &args),
         Command::Status(args) => command::status::run(&global, &args),
+        Command::Finalize(args) => command::finalize::run(&global, &args),
+        Command::Profile(args) => command::profile::run(&global, &args),
         Command::Reproduce(args) => command::reproduce::run(&global, &args),
         Command::Simulate(args) => command::simulate::run(&global, &args),
         Command::Doctor(args) => command::doctor::run(&global, &args),
