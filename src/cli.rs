@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::flow::config_parts::ProposerName;
 use crate::flow::record::Status;
+use crate::report::rows::Sort;
+use crate::report::since::Since;
 
 /// An autonomous experiment loop for performance work: proposes changes, measures each beside the
 /// code it would replace, and keeps only what is really better.
@@ -124,7 +126,27 @@ pub struct LogArgs {
     #[arg(long, value_name = "STATUS", value_parser = parse_status)]
     pub status: Vec<Status>,
 
-    /// Only the last N runs
+    /// Only runs recorded since then: `2h`, `3 days`, `2026-11-20`, `2026-11-20T08:00Z`
+    #[arg(long, value_name = "TIME", value_parser = Since::parse)]
+    pub since: Option<Since>,
+
+    /// Only runs of this entry of ideas.md
+    #[arg(long, value_name = "ID")]
+    pub idea: Option<String>,
+
+    /// Only runs whose description, detail or notes match, upper and lower case alike
+    #[arg(long, value_name = "REGEX", value_parser = parse_regex)]
+    pub grep: Option<regex::Regex>,
+
+    /// In this order: as in the ledger, or best or longest first
+    #[arg(long, value_name = "BY", value_enum, default_value_t)]
+    pub sort: Sort,
+
+    /// The other way round
+    #[arg(long)]
+    pub reverse: bool,
+
+    /// Only N runs: the last, or with another order than the ledger's the first
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<usize>,
 
@@ -140,6 +162,10 @@ pub struct LogArgs {
     /// Print the runs as JSON
     #[arg(long)]
     pub json: bool,
+
+    /// Print the runs as CSV
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
 }
 
 /// Flags of `show`.
@@ -301,4 +327,11 @@ fn parse_time(text: &str) -> Result<std::time::Duration, String> {
 fn parse_status(text: &str) -> Result<Status, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned()))
         .map_err(|_| "use keep, discard, crash or checks_failed".to_owned())
+}
+
+fn parse_regex(text: &str) -> Result<regex::Regex, String> {
+    regex::RegexBuilder::new(text)
+        .case_insensitive(true)
+        .build()
+        .map_err(|error| error.to_string())
 }

@@ -10,6 +10,7 @@ pub mod host_cpu;
 mod host_sys;
 pub mod interrupt;
 pub mod ledger_file;
+pub mod live_file;
 pub mod lock;
 pub mod process;
 pub mod process_sys;

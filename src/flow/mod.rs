@@ -15,6 +15,7 @@ pub mod explain;
 pub mod foreign;
 pub mod ledger;
 pub mod limits;
+pub mod live;
 pub mod measure;
 pub mod metric;
 pub mod proposal;
