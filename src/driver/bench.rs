@@ -1,6 +1,5 @@
 //! Running the scripts: one benchmark run, one pair, one build, one gate.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,6 +7,7 @@ use git2::Oid;
 use globset::GlobSet;
 
 use super::project::{CHECKS_FILE, Pinned, SCRIPT_FILE};
+use crate::edge::cachegrind;
 use crate::edge::child_env;
 use crate::edge::interrupt::Interrupts;
 use crate::edge::lock::Lock;
@@ -16,15 +16,9 @@ use crate::edge::process_sys;
 use crate::edge::repo::Repo;
 use crate::edge::slots::{SlotName, Slots, repository_hash};
 use crate::error::{Context, Error, Result};
-use crate::flow::config_parts::DRIVER_PREFIX;
+use crate::flow::driver_metrics::DRIVER_INSTRUCTIONS;
 use crate::flow::measure::Judged;
-use crate::flow::metric::{MetricError, Samples};
-use crate::flow::record::Reason;
 use crate::flow::session::judged;
-
-/// Tells the benchmark script that the config's build command has run in this checkout, so that it
-/// need not ask its build tool again in every run.
-const BUILT_VARIABLE: &str = "AUTORESEARCH_BUILT";
 
 /// Everything needed to run the scripts of one session.
 pub struct Bench {
@@ -48,7 +42,8 @@ pub struct Bench {
     /// Whether the user's cargo settings make all checkouts share one target directory.
     cargo_shares_target: bool,
     token: String,
-    logs: PathBuf,
+    /// Where children's output goes.
+    pub(super) logs: PathBuf,
 }
 
 /// Seconds spent in children since [`Bench::take_spent`].
@@ -60,15 +55,6 @@ pub struct Spent {
     pub measure_s: f64,
     /// The gate.
     pub gate_s: f64,
-}
-
-/// One run of one side.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Run {
-    /// Its metrics, the driver's among them.
-    Measured(BTreeMap<String, f64>),
-    /// It did not give a value for every metric.
-    Failed(Reason, String),
 }
 
 /// A gate or build that ran.
@@ -95,12 +81,16 @@ impl Bench {
         let (primary, guards) = judged(&pinned.config);
         // A composite is not printed but computed; its parts are guards.
         let printed = (!pinned.config.metric.is_composite()).then_some(primary);
+        let metrics: Vec<Judged> = printed
+            .into_iter()
+            .chain(guards.into_iter().map(|(metric, _)| metric))
+            .collect();
+        if counts_instructions(&metrics) {
+            cachegrind::check()?;
+        }
         process_sys::adopt_orphans();
         Ok(Self {
-            metrics: printed
-                .into_iter()
-                .chain(guards.into_iter().map(|(metric, _)| metric))
-                .collect(),
+            metrics,
             deadline: Duration::from_secs_f64(pinned.config.timeouts.benchmark_s),
             allowed: child_env::matcher(&pinned.config.env_allow),
             cargo_shares_target: child_env::cargo_shares_target(),
@@ -113,6 +103,11 @@ impl Bench {
             interrupts,
             start,
         })
+    }
+
+    /// Whether the metric or a guard is the number of instructions.
+    pub(super) fn counts_instructions(&self) -> bool {
+        counts_instructions(&self.metrics)
     }
 
     /// Time spent so far, and starts counting anew.
@@ -149,7 +144,7 @@ impl Bench {
     }
 
     /// The scripts as pinned, whatever the commit has.
-    fn pin_scripts(&self, slot: SlotName) -> Result<()> {
+    pub(super) fn pin_scripts(&self, slot: SlotName) -> Result<()> {
         let directory = self.slots.path(slot).join(&self.pinned.work);
         let write = |name: &str, content: &[u8]| {
             let path = directory.join(name);
@@ -165,107 +160,6 @@ impl Bench {
             Some(content) => write(CHECKS_FILE, content),
             None => Ok(()),
         }
-    }
-
-    /// The deadline of one execution: of a first run, which may build, the config's own; else what
-    /// the calibration found to be long.
-    fn limit_s(&self, full: bool) -> f64 {
-        if full {
-            self.pinned.config.timeouts.benchmark_s
-        } else {
-            self.deadline.as_secs_f64()
-        }
-    }
-
-    /// One run: `repeats` executions of the script, their metrics averaged (the mean has the same
-    /// ratios as the sum and keeps the unit).
-    ///
-    /// # Errors
-    /// The script cannot be started, or the user wants to stop.
-    pub fn run(&mut self, slot: SlotName, full_deadline: bool) -> Result<Run> {
-        let repeats = f64::from(self.repeats);
-        let mut means: BTreeMap<String, f64> = BTreeMap::new();
-        for _ in 0..self.repeats {
-            self.interrupts.check()?;
-            match self.execute(slot, full_deadline)? {
-                Run::Measured(metrics) => {
-                    for (name, value) in metrics {
-                        // Divided first: a sum of large values could overflow.
-                        *means.entry(name).or_default() += value / repeats;
-                    }
-                }
-                failed @ Run::Failed(..) => return Ok(failed),
-            }
-        }
-        let spec = &self.pinned.config.metric;
-        if spec.is_composite() {
-            let Some(value) = spec.composite(&means) else {
-                let detail = format!("the parts of {} have no mean", spec.name);
-                return Ok(Run::Failed(Reason::BadMetric, detail));
-            };
-            means.insert(spec.name.clone(), value);
-        }
-        Ok(Run::Measured(means))
-    }
-
-    /// Runs what is in the slot once: `None` when it gives every metric, else what went wrong.
-    ///
-    /// # Errors
-    /// The script cannot be started, or the user wants to stop.
-    pub fn try_run(&mut self, slot: SlotName) -> Result<Option<String>> {
-        let _machine = self.machine_lock()?;
-        Ok(match self.execute(slot, true)? {
-            Run::Measured(_) => None,
-            Run::Failed(reason, detail) => Some(format!("{}: {detail}", reason.describe())),
-        })
-    }
-
-    fn execute(&mut self, slot: SlotName, full_deadline: bool) -> Result<Run> {
-        self.pin_scripts(slot)?;
-        let command = ["bash".to_owned(), SCRIPT_FILE.to_owned()];
-        let directory = self.slots.path(slot).join(&self.pinned.work);
-        let limit_s = self.limit_s(full_deadline);
-        let built = [(BUILT_VARIABLE, "1")];
-        let extra = if self.pinned.config.build.is_some() {
-            &built[..]
-        } else {
-            &[]
-        };
-        let finished = self.child(&command, &directory, limit_s, "benchmark", extra)?;
-        self.spent.measure_s += finished.wall.as_secs_f64();
-        match finished.end {
-            End::Exited(0) => {}
-            End::Interrupted => return Err(Error::interrupted()),
-            End::TimedOut => {
-                let detail = format!(
-                    "{SCRIPT_FILE} was killed after {limit_s:.0} s\n{}",
-                    process::tail(&finished.log)
-                );
-                return Ok(Run::Failed(Reason::Timeout, detail));
-            }
-            end @ (End::Exited(_) | End::Signaled(_)) => {
-                let detail = format!(
-                    "{SCRIPT_FILE} {}\n{}",
-                    end.describe(),
-                    process::tail(&finished.log)
-                );
-                return Ok(Run::Failed(Reason::RunFailed, detail));
-            }
-        }
-        self.read(&finished)
-    }
-
-    /// The metrics of a run that ended well.
-    fn read(&self, finished: &Finished) -> Result<Run> {
-        let samples = process::read_metrics(&finished.log)?;
-        let mut metrics = samples.medians();
-        metrics.extend(driver_metrics(finished));
-        for metric in &self.metrics {
-            if let Err(error) = required(metric, &metrics, &samples) {
-                return Ok(Run::Failed(Reason::BadMetric, error.to_string()));
-            }
-        }
-        Ok(Run::Measured(metrics))
     }
 
     /// Runs the gate in a slot; `None` when the project has none.
@@ -295,7 +189,7 @@ impl Bench {
         let deadline = self.pinned.config.timeouts.checks_s;
         let _machine = self.machine_lock()?;
         let finished = self.child(&command, &directory, deadline, "gate", &extra)?;
-        self.spent.gate_s += finished.wall.as_secs_f64();
+        self.spent.gate_s += finished.usage.wall.as_secs_f64();
         self.checked(&finished).map(Some)
     }
 
@@ -320,10 +214,17 @@ impl Bench {
             )
             .chain(extra.iter().copied())
             .collect();
+        let mut env = child_env::build(&self.allowed, &marked);
+        if let Some(name) = &self.pinned.config.hold_out_env
+            && !extra.iter().any(|(given, _)| given == name)
+        {
+            // Whatever the user's own environment has: only held-out runs see it.
+            env.remove(name);
+        }
         let job = Job {
             command,
             dir: directory,
-            env: &child_env::build(&self.allowed, &marked),
+            env: &env,
             deadline: Duration::from_secs_f64(deadline_s),
             log: &self.logs.join(format!("{log}.log")),
         };
@@ -360,46 +261,19 @@ impl Bench {
             } else {
                 process::tail(&finished.log)
             },
-            duration_s: finished.wall.as_secs_f64(),
+            duration_s: finished.usage.wall.as_secs_f64(),
         })
     }
+}
+
+fn counts_instructions(metrics: &[Judged]) -> bool {
+    metrics
+        .iter()
+        .any(|metric| metric.name == DRIVER_INSTRUCTIONS)
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
         process::kill_strays(&self.token);
     }
-}
-
-/// Whether a run gave a possible value for this metric.
-fn required(
-    metric: &Judged,
-    values: &BTreeMap<String, f64>,
-    samples: &Samples,
-) -> std::result::Result<(), MetricError> {
-    let name = &metric.name;
-    if !name.starts_with(DRIVER_PREFIX) {
-        return samples.required(name, metric.allow_zero).map(drop);
-    }
-    match values.get(name) {
-        Some(&value) if value > 0.0 || metric.allow_zero => Ok(()),
-        Some(&value) => Err(MetricError::NotPositive {
-            name: name.clone(),
-            value,
-        }),
-        None => Err(MetricError::Missing { name: name.clone() }),
-    }
-}
-
-/// What the driver itself saw of a process and its waited-for descendants.
-fn driver_metrics(finished: &Finished) -> [(String, f64); 5] {
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    let used = finished.used;
-    [
-        ("driver.wall_ms".to_owned(), ms(finished.wall)),
-        ("driver.user_ms".to_owned(), ms(used.user)),
-        ("driver.sys_ms".to_owned(), ms(used.sys)),
-        ("driver.cpu_ms".to_owned(), ms(used.user + used.sys)),
-        ("driver.max_rss_kib".to_owned(), used.max_rss_kib as f64),
-    ]
 }

@@ -13,12 +13,16 @@ use crate::edge::console::Console;
 use crate::edge::slots::SlotName;
 use crate::error::{Error, Result};
 use crate::flow::coins::Coins;
+use crate::flow::config_parts::MetricSpec;
+use crate::flow::decision::exact::ExactRule;
 use crate::flow::decision::{
-    AaPair, Calibration, EndToEnd, Estimate, PairPolicy, Params, end_to_end_swapped,
-    repeats_needed, run_deadline_s,
+    Calibration, EndToEnd, Estimate, PairPolicy, Params, end_to_end_swapped, repeats_needed,
+    run_deadline_s,
 };
+use crate::flow::driver_metrics::DRIVER_INSTRUCTIONS;
 use crate::flow::measure::Judged;
 use crate::flow::metric::median;
+use crate::flow::noise;
 use crate::flow::record::{
     CalibrationLine, CalibrationTag, ClaimLine, ClaimTag, Environment, FORMAT_VERSION, Gain, Pair,
     Phase,
@@ -93,7 +97,7 @@ pub fn calibrate(
         seed,
         repeats: bench.repeats,
         run_wall_ms,
-        primary: analyse(&primary, &pairs, params)?,
+        primary: analyse_primary(&bench.pinned.config.metric, &primary, &pairs, params)?,
         guards: guards
             .iter()
             .map(|(metric, _)| Ok((metric.name.clone(), analyse(metric, &pairs, params)?)))
@@ -169,20 +173,47 @@ fn known_good_pair(
     slot: u8,
     coins: &mut Coins,
 ) -> Result<Pair> {
+    let holds_out = phase == Phase::EndToEnd && bench.pinned.config.hold_out_env.is_some();
     loop {
         let plan = PairPlan {
             phase,
             slot,
             candidate_first: coins.flip(),
+            hold_out: holds_out.then(|| coins.number()),
         };
         match measure_pair(bench, policy, plan)? {
-            Measured::Pair(pair) => return Ok(pair),
+            Measured::Pair(pair) => return same_output(pair),
             Measured::Again => {}
             Measured::CandidateFailed(reason, detail) => {
                 return Err(unchanged_code_fails(reason, &detail));
             }
         }
     }
+}
+
+/// The pair, unless its sides computed different things.
+fn same_output(pair: Pair) -> Result<Pair> {
+    let check = pair.digests.as_ref();
+    let problem = match pair.phase {
+        Phase::EndToEnd => check.and_then(|check| check.difference(["parent", "candidate"])),
+        _ => check.and_then(|check| check.difference(["slot 0", "slot 1"])),
+    };
+    let Some(difference) = problem else {
+        return Ok(pair);
+    };
+    let seed = pair.hold_out;
+    Err(match (pair.phase, seed) {
+        (Phase::EndToEnd, seed) => {
+            let inputs = seed.map_or(String::new(), |seed| format!(" with the hold-out seed {seed}"));
+            Error::environment(format!("the two commits compute different things{inputs}"))
+                .hint(format!("a kept commit is wrong: {difference}"))
+        }
+        _ => Error::environment("two worktrees of the same commit compute different things").hint(
+            format!(
+                "a DIGEST must depend on nothing but the code: no times, paths, or random numbers; {difference}"
+            ),
+        ),
+    })
 }
 
 fn median_wall_ms(pairs: &[Pair]) -> f64 {
@@ -194,23 +225,34 @@ fn median_wall_ms(pairs: &[Pair]) -> f64 {
     median(&walls)
 }
 
-fn analyse(metric: &Judged, pairs: &[Pair], params: &Params) -> Result<Calibration> {
-    let problem = || format!("cannot calibrate {}", metric.name);
-    let pairs = pairs
-        .iter()
-        .filter(|pair| pair.phase == Phase::Calibrate)
-        .map(|pair| {
-            let (slot0, slot1) = metric.values(pair)?;
-            Ok(AaPair {
-                slot0: metric.positive(slot0),
-                slot1: metric.positive(slot1),
-                slot0_first: !pair.candidate_first,
-            })
+/// The primary metric's figures, with the smallest gain that is kept of it when it is exact.
+fn analyse_primary(
+    spec: &MetricSpec,
+    metric: &Judged,
+    pairs: &[Pair],
+    params: &Params,
+) -> Result<Calibration> {
+    let mut figures = analyse(metric, pairs, params)?;
+    figures.exact = figures
+        .exact
+        .map(|rule| match spec.min_delta {
+            Some(min_delta) => rule.with_min_delta(min_delta, figures.median),
+            None => Ok(rule),
         })
-        .collect::<std::result::Result<Vec<_>, crate::flow::decision::DecisionError>>()
-        .map_err(|error| Error::environment(problem()).because(error))?;
-    Calibration::from_pairs(&pairs, params)
-        .map_err(|error| Error::environment(problem()).because(error))
+        .transpose()
+        .map_err(|error| Error::environment("cannot calibrate").because(error))?;
+    Ok(figures)
+}
+
+fn analyse(metric: &Judged, pairs: &[Pair], params: &Params) -> Result<Calibration> {
+    let mut figures = noise::figures(metric, pairs, params).map_err(|error| {
+        Error::environment(format!("cannot calibrate {}", metric.name)).because(error)
+    })?;
+    if metric.name == DRIVER_INSTRUCTIONS {
+        // That they were all equal was luck: layout and hash seeds move them by some 1e-8.
+        figures.exact = figures.exact.map(ExactRule::jittering);
+    }
+    Ok(figures)
 }
 
 /// Measures a session's start against its head: the only source of a claim for the whole.
@@ -262,11 +304,7 @@ pub fn claim(
 
 /// Wall time beside the metric, unless it is the metric.
 pub fn wall_gain(primary: &Judged, pairs: &[Pair]) -> Option<Gain> {
-    let wall = Judged {
-        name: crate::flow::config_parts::DRIVER_WALL.to_owned(),
-        direction: crate::flow::decision::Direction::Lower,
-        allow_zero: false,
-    };
+    let wall = Judged::time(crate::flow::config_parts::DRIVER_WALL);
     if primary.name == wall.name {
         return None;
     }

@@ -2,14 +2,16 @@
 
 use git2::Oid;
 
-use super::bench::{Bench, Checked, Run};
+use super::bench::{Bench, Checked};
 use super::project::CHECKS_FILE;
+use super::run::{Run, RunPlan};
 use crate::edge::artifacts::artifact_hash;
 use crate::edge::console::Console;
 use crate::edge::fault;
 use crate::edge::slots::SlotName;
 use crate::error::{Error, Result};
 use crate::flow::decision::{PairOutcome, PairPolicy};
+use crate::flow::digest;
 use crate::flow::record::{GateOutcome, GateResult, Pair, Phase, Reason};
 use crate::flow::trial::{GateVerdict, Need, PairPlan, Trial, TrialResult, TrialSetup};
 
@@ -184,13 +186,16 @@ pub fn measure_pair(
     let _machine = bench.machine_lock()?;
     let candidate_slot = SlotName::numbered(plan.slot);
     let parent_slot = SlotName::numbered(1 - plan.slot);
-    let full_deadline = plan.phase == Phase::WarmUp;
+    let run_plan = RunPlan {
+        full_deadline: plan.phase == Phase::WarmUp,
+        hold_out: plan.hold_out,
+    };
     let (parent, candidate) = if plan.candidate_first {
-        let candidate = bench.run(candidate_slot, full_deadline)?;
-        (bench.run(parent_slot, full_deadline)?, candidate)
+        let candidate = bench.run(candidate_slot, run_plan)?;
+        (bench.run(parent_slot, run_plan)?, candidate)
     } else {
-        let parent = bench.run(parent_slot, full_deadline)?;
-        (parent, bench.run(candidate_slot, full_deadline)?)
+        let parent = bench.run(parent_slot, run_plan)?;
+        (parent, bench.run(candidate_slot, run_plan)?)
     };
     let ok = |run: &Run| matches!(run, Run::Measured(_));
     match (
@@ -203,13 +208,16 @@ pub fn measure_pair(
                 phase,
                 slot,
                 candidate_first,
+                hold_out,
             } = plan;
             Ok(Measured::Pair(Pair {
                 phase,
                 slot,
                 candidate_first,
-                parent,
-                candidate,
+                digests: digest::compare(&parent.digests, &candidate.digests),
+                hold_out,
+                parent: parent.metrics,
+                candidate: candidate.metrics,
             }))
         }
         (PairOutcome::CandidateCrash, _, Run::Failed(reason, detail)) => {
@@ -227,11 +235,15 @@ pub fn measure_pair(
 
 /// The error for a benchmark that fails where it must not.
 pub fn unchanged_code_fails(reason: Reason, detail: &str) -> Error {
-    Error::environment(format!(
+    let error = Error::environment(format!(
         "the benchmark of the unchanged code fails ({})",
         reason.describe()
-    ))
-    .hint(format!(
+    ));
+    // What it printed or used was read, and is not enough: the detail says why.
+    if reason == Reason::BadMetric {
+        return error.hint(detail);
+    }
+    error.hint(format!(
         "run it by hand: `bash autoresearch.sh`; what it said:\n{detail}"
     ))
 }

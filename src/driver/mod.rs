@@ -11,4 +11,5 @@ pub mod project;
 pub mod propose;
 pub mod propose_agent;
 pub mod record;
+pub mod run;
 pub mod verdict_text;

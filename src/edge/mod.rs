@@ -1,6 +1,7 @@
 //! The only files that touch the world, one outside facility each.
 
 pub mod artifacts;
+pub mod cachegrind;
 pub mod child_env;
 pub mod clock;
 pub mod console;

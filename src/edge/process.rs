@@ -10,12 +10,15 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::fault;
 use super::interrupt::{Interrupts, Urgency};
 use super::process_sys::{self, Reaped};
 use crate::error::{Context, Error, Result};
+use crate::flow::digest::Digests;
+use crate::flow::driver_metrics::{MainThread, Usage};
 use crate::flow::metric::{LINE_BYTES_MAX, Samples};
 
 /// Time between the request to end and the kill.
@@ -75,10 +78,8 @@ impl End {
 pub struct Finished {
     /// How.
     pub end: End,
-    /// From start to end.
-    pub wall: Duration,
-    /// What it used.
-    pub used: Reaped,
+    /// What it used, from start to end.
+    pub usage: Usage,
     /// Its output.
     pub log: PathBuf,
 }
@@ -97,7 +98,9 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
     let log = fault::space_for("log-create")
         .and_then(|()| File::create_new(job.log))
         .context(|| format!("cannot write {}", job.log.display()))?;
-    let started = Instant::now();
+    // Set anew just before the fork: what duct does before is not the child's time.
+    let start = Arc::new(Mutex::new(Instant::now()));
+    let forking = Arc::clone(&start);
     let handle = duct::cmd(program, arguments)
         .dir(job.dir)
         .full_env(job.env)
@@ -106,8 +109,11 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .stderr_to_stdout()
         .stdout_file(log)
         .unchecked()
-        .before_spawn(|command| {
+        .before_spawn(move |command| {
             process_sys::isolate(command);
+            if let Ok(mut start) = forking.lock() {
+                *start = Instant::now();
+            }
             Ok(())
         })
         .start()
@@ -123,6 +129,7 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .first()
         .expect("a started command has a process");
 
+    let started = *start.lock().unwrap_or_else(PoisonError::into_inner);
     let supervised = supervise(pid, started, job.deadline, interrupts);
     process_sys::signal_group(pid, libc::SIGKILL);
     let Some((killed, wall)) = supervised else {
@@ -131,6 +138,8 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
                 .hint("it hangs in the kernel, perhaps on a broken disk or network mount"),
         );
     };
+    // Of the zombie: the kernel forgets it with the reaping.
+    let main_thread = process_sys::main_thread(pid);
     let used = process_sys::reap(pid).context(|| format!("cannot wait for `{program}`"))?;
     kill_orphans();
     // Reaped by `wait4` for its resource use; duct's own wait would only find it gone.
@@ -142,10 +151,26 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
     };
     Ok(Finished {
         end,
-        wall,
-        used,
+        usage: usage(wall, used, main_thread),
         log: job.log.to_owned(),
     })
+}
+
+fn usage(wall: Duration, used: Reaped, main_thread: Option<MainThread>) -> Usage {
+    // It cannot have ended before its first thread ran and waited as long as the kernel says: a bound
+    // for what `supervise` took off as its own delay.
+    let lived = main_thread.map_or(Duration::ZERO, |main| main.on_cpu + main.run_delay);
+    Usage {
+        wall: wall.max(lived),
+        user: used.user,
+        sys: used.sys,
+        peak_rss_kib: used.peak_rss_kib,
+        minor_faults: used.minor_faults,
+        major_faults: used.major_faults,
+        ctx_voluntary: used.ctx_voluntary,
+        ctx_involuntary: used.ctx_involuntary,
+        main_thread,
+    }
 }
 
 /// Waits until the child is a zombie; says whether and why we killed it, and how long it ran.
@@ -161,8 +186,14 @@ fn supervise(
     let look_now = exit_sender.clone();
     // Each message is only a reason to look again.
     std::thread::spawn(move || {
+        let waited = process_sys::own_run_delay();
         process_sys::await_exit(pid);
-        exit_sender.send(Message::Exited(Instant::now())).ok();
+        // On a busy machine the child has ended some time before this thread gets a processor to see
+        // it: that is not the child's time.
+        let late = process_sys::own_run_delay().saturating_sub(waited);
+        let noticed = Instant::now();
+        let ended = noticed.checked_sub(late).unwrap_or(noticed);
+        exit_sender.send(Message::Exited(ended.max(started))).ok();
     });
     let (signal_sender, signals) = mpsc::channel();
     interrupts.wake(Some(signal_sender));
@@ -238,14 +269,14 @@ fn kill_orphans() {
     }
 }
 
-/// Reads a log's METRIC lines, line by line: the output never has to fit into memory.
+/// Reads a log's METRIC and DIGEST lines, line by line: the output never has to fit into memory.
 ///
 /// # Errors
 /// The log cannot be read.
-pub fn read_metrics(log: &Path) -> Result<Samples> {
+pub fn read_output(log: &Path) -> Result<(Samples, Digests)> {
     let context = || format!("cannot read {}", log.display());
     let mut reader = BufReader::with_capacity(1 << 16, File::open(log).context(context)?);
-    let mut samples = Samples::default();
+    let (mut samples, mut digests) = (Samples::default(), Digests::default());
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -256,15 +287,19 @@ pub fn read_metrics(log: &Path) -> Result<Samples> {
             .read_until(b'\n', &mut line)
             .context(context)?;
         if read == 0 {
-            return Ok(samples);
+            return Ok((samples, digests));
         }
         if line.last() == Some(&b'\n') {
             line.pop();
         } else if read > LINE_BYTES_MAX {
+            // Too long for a METRIC line; a DIGEST line must not be overlooked.
+            digests.feed(&String::from_utf8_lossy(&line));
             skip_line(&mut reader).context(context)?;
             continue;
         }
-        samples.feed(&String::from_utf8_lossy(&line));
+        let text = String::from_utf8_lossy(&line);
+        samples.feed(&text);
+        digests.feed(&text);
     }
 }
 

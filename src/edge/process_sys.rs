@@ -12,6 +12,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use crate::flow::driver_metrics::MainThread;
+
 /// How a child ended and what it used, its waited-for descendants included.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reaped {
@@ -24,7 +26,15 @@ pub struct Reaped {
     /// System time.
     pub sys: Duration,
     /// Largest resident set of any one process, KiB.
-    pub max_rss_kib: u64,
+    pub peak_rss_kib: u64,
+    /// Page faults without a read from disk.
+    pub minor_faults: u64,
+    /// Page faults with one.
+    pub major_faults: u64,
+    /// Context switches because it waited.
+    pub ctx_voluntary: u64,
+    /// Context switches because its time was up.
+    pub ctx_involuntary: u64,
 }
 
 /// Gives the command a process group of its own and has the kernel kill it when this thread dies.
@@ -144,7 +154,11 @@ pub fn reap(pid: u32) -> io::Result<Reaped> {
         signal: (!exited).then(|| libc::WTERMSIG(status)),
         user: duration(usage.ru_utime),
         sys: duration(usage.ru_stime),
-        max_rss_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0),
+        peak_rss_kib: count(usage.ru_maxrss),
+        minor_faults: count(usage.ru_minflt),
+        major_faults: count(usage.ru_majflt),
+        ctx_voluntary: count(usage.ru_nvcsw),
+        ctx_involuntary: count(usage.ru_nivcsw),
     })
 }
 
@@ -170,6 +184,32 @@ pub fn kill(pid: u32) {
 
 fn to_pid(pid: u32) -> io::Result<libc::pid_t> {
     libc::pid_t::try_from(pid).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+}
+
+fn count(value: libc::c_long) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// Times of a process's first thread; of a zombie too. `None` where the kernel does not keep them:
+/// other systems, and Linux without CONFIG_SCHED_INFO, which prints zeros.
+pub fn main_thread(pid: u32) -> Option<MainThread> {
+    schedstat(&format!("/proc/{pid}/schedstat")).filter(|thread| !thread.on_cpu.is_zero())
+}
+
+/// Time that the calling thread has been ready to run and waiting for a processor; 0 where the kernel
+/// does not tell.
+pub fn own_run_delay() -> Duration {
+    schedstat("/proc/thread-self/schedstat").map_or(Duration::ZERO, |own| own.run_delay)
+}
+
+/// The first two fields of a thread's schedstat, in nanoseconds.
+fn schedstat(path: &str) -> Option<MainThread> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let mut nanoseconds = text
+        .split_whitespace()
+        .map(|field| field.parse().ok().map(Duration::from_nanos));
+    let (on_cpu, run_delay) = (nanoseconds.next()??, nanoseconds.next()??);
+    Some(MainThread { on_cpu, run_delay })
 }
 
 fn duration(time: libc::timeval) -> Duration {

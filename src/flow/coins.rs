@@ -17,6 +17,11 @@ impl Coins {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
+    /// A whole number from 0 to 4294967295, which every shell can compute with.
+    pub fn number(&mut self) -> u64 {
+        u64::from(self.0.next_u32())
+    }
+
     /// Heads or tails.
     pub fn flip(&mut self) -> bool {
         self.0.next_u32() & 1 == 1

@@ -10,7 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config_explain::explain;
-use super::config_parts::{AgentSpec, GuardSpec, Knob, MetricSpec, ProposerName, Timeouts};
+use super::config_parts::{
+    AgentSpec, GuardSpec, Knob, MetricSpec, ProposerName, SelfReportRule, Timeouts,
+};
 use super::decision::Params;
 use super::limits::Limits;
 use crate::error::{Error, Result};
@@ -77,6 +79,17 @@ pub struct Config {
     /// row and the mean of its metrics counts as one run.
     #[serde(default = "default_min_run_ms")]
     pub min_run_ms: f64,
+
+    /// What to do when the metric is a time that the script measures itself, and says better while
+    /// the driver's clock says that the whole process took longer.
+    #[serde(default)]
+    pub self_report: SelfReportRule,
+
+    /// Name of an environment variable that holds a fresh random whole number in confirmation and
+    /// end-to-end runs, the same for both sides of a pair, and is not set in any other run. A script
+    /// that takes its inputs from it shows up candidates that only fit the usual inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_out_env: Option<String>,
 
     /// Command that builds a checkout before it is measured, as program and arguments. Without
     /// it the discarded warm-up pair does the building.
@@ -290,6 +303,19 @@ impl Config {
         if self.build.is_none() && !self.artifacts.is_empty() {
             return fail("artifacts", "needs a `build`, which makes them".to_owned());
         }
+        if let Some(name) = &self.hold_out_env
+            && let Err(problem) = super::config_names::check_hold_out_name(name)
+        {
+            return fail("hold_out_env", problem);
+        }
+        if let Some(delta) = self.metric.min_delta
+            && !(delta.is_finite() && delta >= 0.0)
+        {
+            return fail(
+                "metric.min_delta",
+                format!("is {delta}; it must be at least 0"),
+            );
+        }
         self.check_names(origin)?;
         self.metric
             .check_parts()
@@ -349,7 +375,7 @@ impl Config {
                 .map(|(index, guard)| (format!("guards[{index}].name"), guard.name.as_str())),
         );
         for (field, name) in metrics {
-            if let Err(problem) = super::config_parts::check_metric_name(name) {
+            if let Err(problem) = super::config_names::check_metric_name(name) {
                 return fail(field, problem);
             }
             if !seen.insert(name) {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::config_parts::{DRIVER_PREFIX, MetricSpec, check_metric_name};
+use super::config_names::check_metric_name;
+use super::config_parts::{DRIVER_PREFIX, MetricSpec};
 use super::decision::{Composite, Direction};
 
 /// One metric of a composite.

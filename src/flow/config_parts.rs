@@ -8,21 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::config_metric::MetricPart;
 use super::decision::Direction;
-
-/// Prefix of the metrics that the driver measures itself, such as `driver.wall_ms`.
-pub const DRIVER_PREFIX: &str = "driver.";
-
-/// Wall time of the benchmark process, milliseconds; a guard wherever it is not the metric.
-pub const DRIVER_WALL: &str = "driver.wall_ms";
-
-/// The driver's own metrics of one benchmark process, with their units in their names.
-pub const DRIVER_METRICS: &[&str] = &[
-    DRIVER_WALL,
-    "driver.user_ms",
-    "driver.sys_ms",
-    "driver.cpu_ms",
-    "driver.max_rss_kib",
-];
+pub use super::driver_metrics::{DRIVER_PREFIX, DRIVER_WALL};
 
 /// The primary metric: a name alone (`"metric": "total_ms"`, lower is better) or an object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,6 +22,9 @@ pub struct MetricSpec {
     /// Whether 0 is a real value. Without it 0 and less are a crash: a broken benchmark that
     /// prints 0 must not win. With it values are compared as ln(1 + value).
     pub allow_zero: bool,
+    /// Smallest gain kept of an exact metric, in its unit; 1 when absent. Not used of noisy ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_delta: Option<f64>,
     /// When not empty, the metric is the weighted geometric mean of these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<MetricPart>,
@@ -57,6 +46,9 @@ struct MetricObject {
     /// prints 0 must not win. With it values are compared as ln(1 + value).
     #[serde(default)]
     allow_zero: bool,
+    /// Smallest gain kept of an exact metric, in its unit; 1 when absent. Not used of noisy ones.
+    #[serde(default)]
+    min_delta: Option<f64>,
     /// Makes `name` a composite: the weighted geometric mean of these metrics, each of which is a
     /// guard as well. Two or more.
     #[serde(default)]
@@ -95,6 +87,7 @@ impl<'de> Deserialize<'de> for MetricSpec {
                     unit: String::new(),
                     direction: Direction::default(),
                     allow_zero: false,
+                    min_delta: None,
                     parts: Vec::new(),
                 })
             }
@@ -106,12 +99,26 @@ impl<'de> Deserialize<'de> for MetricSpec {
                     unit: object.unit,
                     direction: object.direction,
                     allow_zero: object.allow_zero,
+                    min_delta: object.min_delta,
                     parts: object.parts,
                 })
             }
         }
         deserializer.deserialize_any(NameOrObject)
     }
+}
+
+/// What to do about a script whose own clock disagrees with the driver's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SelfReportRule {
+    /// The candidate is dropped.
+    #[default]
+    Block,
+    /// It is recorded and does not decide.
+    Warn,
+    /// Nothing is compared.
+    Off,
 }
 
 /// A metric measured in the same pairs that must not get worse.
@@ -404,26 +411,5 @@ impl KnobRange {
             ));
         }
         Ok(())
-    }
-}
-
-/// Whether a metric of this name can be printed by the script or is one of the driver's.
-pub(super) fn check_metric_name(name: &str) -> Result<(), String> {
-    if name.starts_with(DRIVER_PREFIX) {
-        return if DRIVER_METRICS.contains(&name) {
-            Ok(())
-        } else {
-            Err(format!(
-                "is {name:?}; the driver's metrics are {}",
-                DRIVER_METRICS.join(", ")
-            ))
-        };
-    }
-    if super::metric::is_metric_name(name) {
-        Ok(())
-    } else {
-        Err(format!(
-            "is {name:?}; use letters, digits, '_', '.' and 'µ'"
-        ))
     }
 }

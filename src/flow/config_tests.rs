@@ -46,8 +46,16 @@ fn text_that_is_no_config_or_names_no_metric_is_said_with_its_place() {
         "c.json: `metric` is \"a-b\"; use letters, digits, '_', '.' and 'µ'",
     );
     check(
-        r#"{"metric": "driver.wall"}"#,
-        "c.json: `metric` is \"driver.wall\"; the driver's metrics are driver.wall_ms, driver.user_ms, driver.sys_ms, driver.cpu_ms, driver.max_rss_kib",
+        r#"{"metric": "driver.wall_adj"}"#,
+        "c.json: `metric` is \"driver.wall_adj\" (did you mean \"driver.wall_adj_ms\"?); the driver's metrics are driver.wall_ms, driver.wall_adj_ms, driver.user_ms, driver.sys_ms, driver.cpu_ms, driver.peak_rss_kib, driver.minor_faults, driver.major_faults, driver.ctx_voluntary, driver.ctx_involuntary, driver.instructions",
+    );
+    check(
+        r#"{"metric": "driver.energy"}"#,
+        "c.json: `metric` is \"driver.energy\"; the driver's metrics are driver.wall_ms, driver.wall_adj_ms, driver.user_ms, driver.sys_ms, driver.cpu_ms, driver.peak_rss_kib, driver.minor_faults, driver.major_faults, driver.ctx_voluntary, driver.ctx_involuntary, driver.instructions",
+    );
+    check(
+        r#"{"metric": {"name": "x", "min_delta": -1}}"#,
+        "c.json: `metric.min_delta` is -1; it must be at least 0",
     );
     check(
         r#"{"metric": {"name": "x", "direction": "up"}}"#,
@@ -67,7 +75,19 @@ fn an_unknown_name_comes_with_the_nearest_known_one() {
     );
     check_with(
         r#""banana": 5"#,
-        "c.json:1:27: unknown key `banana`\n  hint: known: $schema, name, maxIterations, workingDir, metric, guards, min_effect_percent, false_keeps_per_200, max_pairs, placebo_every, min_run_ms, build, artifacts, timeouts, limits, scope, protected, protected_defaults, proposers, agent, knobs, env_allow",
+        "c.json:1:27: unknown key `banana`\n  hint: known: $schema, name, maxIterations, workingDir, metric, guards, min_effect_percent, false_keeps_per_200, max_pairs, placebo_every, min_run_ms, self_report, hold_out_env, build, artifacts, timeouts, limits, scope, protected, protected_defaults, proposers, agent, knobs, env_allow",
+    );
+    check_with(
+        r#""self_report": "allow""#,
+        "c.json:1:41: `self_report`: unknown value `allow`\n  hint: known: block, warn, off",
+    );
+    check_with(
+        r#""hold_out_env": "1SEED""#,
+        "c.json: `hold_out_env` is \"1SEED\"; use letters, digits and '_', not beginning with a digit",
+    );
+    check_with(
+        r#""hold_out_env": "PATH""#,
+        "c.json: `hold_out_env` is \"PATH\", which has another meaning",
     );
     check_with(
         r#""proposers": ["idea"]"#,

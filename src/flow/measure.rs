@@ -15,6 +15,15 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// A time: lower is better, and 0 is impossible.
+    pub fn time(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            direction: Direction::Lower,
+            allow_zero: false,
+        }
+    }
+
     /// Parent's and candidate's value in a pair.
     ///
     /// # Errors

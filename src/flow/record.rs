@@ -21,7 +21,8 @@ pub use super::ablation::{AblationLine, AblationTag, Worth};
 use super::config::Config;
 use super::decision::Calibration;
 pub use super::record_parts::{
-    Durations, Gain, GateOutcome, GateResult, GuardOutcome, GuardResult, Pair, Phase,
+    DigestCheck, Durations, Gain, GateOutcome, GateResult, GuardOutcome, GuardResult, Pair, Phase,
+    SelfReport,
 };
 pub use super::verdict::{Reason, Status};
 
@@ -238,6 +239,9 @@ pub struct RunLine {
     /// The guards, where the candidate came so far.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<GuardResult>,
+    /// Set when the script's own clock says better and the driver's says longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_report: Option<SelfReport>,
     /// The gate.
     pub gate: GateResult,
     /// Time spent.

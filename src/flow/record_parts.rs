@@ -36,6 +36,35 @@ pub struct Pair {
     pub parent: BTreeMap<String, f64>,
     /// Metrics of the candidate.
     pub candidate: BTreeMap<String, f64>,
+    /// What the comparison of the DIGEST lines gave; absent when neither side printed any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digests: Option<DigestCheck>,
+    /// The seed that both sides were given in the config's `hold_out_env`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_out: Option<u64>,
+}
+
+/// The DIGEST lines of the two sides of a pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DigestCheck {
+    /// Names that at least one side printed.
+    pub compared: u32,
+    /// The names whose values differ: the parent's and the candidate's, null where not printed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub differ: BTreeMap<String, [Option<String>; 2]>,
+}
+
+/// A win of the script's own clock that the driver's speaks against.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelfReport {
+    /// The driver's metric that got worse.
+    pub metric: String,
+    /// Median gain of that metric over the pairs, percent; negative is worse.
+    pub median_percent: f64,
+    /// ln of the e-value for "it takes longer, by more than the smallest effect wanted".
+    pub ln_e: f64,
 }
 
 /// A gain with its 95 % interval. A gain of `g` log units makes a time `exp(-g)` times as long.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::config::Config;
 use super::config_parts::DRIVER_WALL;
 use super::decision::{Calibration, DecisionError, NoiseHistory, Params};
+use super::driver_metrics;
 use super::entry::Read;
 use super::limits::cost_usd;
 use super::measure::Judged;
@@ -12,6 +13,7 @@ use super::proposal::Tried;
 use super::record::{
     AblationLine, CalibrationLine, ClaimLine, ConfigLine, Gain, Phase, Reason, RunLine, Status,
 };
+use super::self_report;
 use super::trial::TrialSetup;
 use super::trial_guards::{GuardSetup, guard_setup};
 
@@ -324,6 +326,11 @@ impl SessionState {
                 Some(guard_setup(metric, tolerance, own, scale))
             })
             .collect::<Option<_>>()?;
+        let wall = self.noise.guards.get(DRIVER_WALL);
+        let self_report = wall.and_then(|wall| {
+            let (config, pairs) = (&self.opened.config, &calibration.pairs);
+            self_report::setup(config, &params, pairs, wall.s0(&params))
+        });
         Some(TrialSetup {
             params,
             primary,
@@ -334,6 +341,8 @@ impl SessionState {
                 .filter(|_| !self.is_demoted && !self.opened.config.metric.is_composite()),
             scale,
             guards,
+            self_report,
+            hold_out: self.opened.config.hold_out_env.is_some(),
             builds_in_run: self.opened.config.build.is_none(),
         })
     }
@@ -348,6 +357,8 @@ fn says_something(reason: Reason) -> bool {
         | Reason::NoGain
         | Reason::NotConfirmed
         | Reason::GuardFailed
+        | Reason::SelfReport
+        | Reason::DigestDiffers
         | Reason::BuildFailed
         | Reason::BadMetric
         | Reason::RunFailed
@@ -371,7 +382,7 @@ pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
     let primary = Judged {
         name: config.metric.name.clone(),
         direction: config.metric.direction,
-        allow_zero: config.metric.allow_zero,
+        allow_zero: config.metric.allow_zero || driver_metrics::may_be_zero(&config.metric.name),
     };
     let mut guards: Vec<(Judged, Option<f64>)> = config
         .guards
@@ -380,7 +391,7 @@ pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
             let metric = Judged {
                 name: guard.name.clone(),
                 direction: guard.direction,
-                allow_zero: guard.allow_zero,
+                allow_zero: guard.allow_zero || driver_metrics::may_be_zero(&guard.name),
             };
             (metric, guard.tolerance_percent)
         })
@@ -398,12 +409,7 @@ pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
     let is_named =
         primary.name == DRIVER_WALL || guards.iter().any(|(guard, _)| guard.name == DRIVER_WALL);
     if !is_named {
-        let wall = Judged {
-            name: DRIVER_WALL.to_owned(),
-            direction: super::decision::Direction::Lower,
-            allow_zero: false,
-        };
-        guards.push((wall, None));
+        guards.push((Judged::time(DRIVER_WALL), None));
     }
     (primary, guards)
 }

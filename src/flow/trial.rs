@@ -11,14 +11,17 @@
 //!                                                                      +-> gate -> keep | drop
 //! ```
 
+mod exact;
+
 use super::coins::Coins;
-use super::decision::exact::{ExactRule, ExactStep, ExactVerdict};
+use super::decision::exact::ExactRule;
 use super::decision::{
     ConfirmVerdict, Confirmation, DecisionError, DropReason, Estimate, Params, Screen, ScreenStep,
     confirmation_pairs,
 };
 use super::measure::{Judged, percent_better};
-use super::record::{Gain, Pair, Phase, Reason};
+use super::record::{DigestCheck, Gain, Pair, Phase, Reason};
+use super::self_report::{SelfReportSetup, SelfReportWatch};
 use super::trial_guards::{GuardPanel, GuardSetup};
 pub use super::trial_result::{Replayed, TrialResult, replay, retrace};
 
@@ -35,6 +38,10 @@ pub struct TrialSetup {
     pub scale: f64,
     /// The guards.
     pub guards: Vec<GuardSetup>,
+    /// The check of the script's own clock, where there is one.
+    pub self_report: Option<SelfReportSetup>,
+    /// Whether confirmation pairs get inputs of their own.
+    pub hold_out: bool,
     /// Whether the first run in a slot may have to build: then an exact metric needs a warm-up too.
     pub builds_in_run: bool,
 }
@@ -68,6 +75,8 @@ pub struct PairPlan {
     pub slot: u8,
     /// Whether the candidate runs first: a coin.
     pub candidate_first: bool,
+    /// The seed of inputs that no other pair has.
+    pub hold_out: Option<u64>,
 }
 
 /// How the gate went, as the trial needs to know it.
@@ -108,6 +117,9 @@ pub struct Trial {
     state: State,
     screen: Screen,
     guards: GuardPanel,
+    self_report: SelfReportWatch,
+    /// Whether the screening found a gain.
+    claims_gain: bool,
     screened: Vec<f64>,
     confirmed: Vec<f64>,
     /// Values of the candidate and the parent in the first pair of an exact metric.
@@ -132,6 +144,8 @@ impl Trial {
             },
             screen: Screen::new(&setup.params, setup.scale),
             guards: GuardPanel::new(&setup.guards, &setup.params),
+            self_report: SelfReportWatch::new(setup.self_report.as_ref(), &setup.params),
+            claims_gain: false,
             screened: Vec::new(),
             confirmed: Vec::new(),
             first_exact: None,
@@ -172,7 +186,15 @@ impl Trial {
             phase,
             slot: self.slot,
             candidate_first: self.coins.flip(),
+            hold_out: self.holds_out(phase).then(|| self.coins.number()),
         })
+    }
+
+    /// Whether the next pair of this phase has inputs of its own. The first confirmation of an exact
+    /// metric has not: it must repeat the value of the screening.
+    fn holds_out(&self, phase: Phase) -> bool {
+        let repeats_first = self.setup.exact.is_some() && self.confirmed.is_empty();
+        self.setup.hold_out && phase == Phase::Confirm && !repeats_first
     }
 
     /// Pairs counted towards the current phase, and the most it can take.
@@ -196,6 +218,15 @@ impl Trial {
     /// A metric is missing or impossible: the caller must have checked the runs.
     pub fn pair(&mut self, pair: Pair) -> Result<(), DecisionError> {
         let phase = pair.phase;
+        let differ = |check: &DigestCheck| check.difference(["parent", "candidate"]);
+        if let Some(difference) = pair.digests.as_ref().and_then(differ) {
+            let inputs = pair
+                .hold_out
+                .map_or(String::new(), |seed| format!(" (hold-out seed {seed})"));
+            self.pairs.push(pair);
+            self.end(Reason::DigestDiffers, format!("{difference}{inputs}"));
+            return Ok(());
+        }
         let gain = if phase == Phase::WarmUp {
             0.0
         } else {
@@ -203,6 +234,7 @@ impl Trial {
         };
         if phase != Phase::WarmUp {
             self.guards.push(&pair)?;
+            self.self_report.push(&pair);
         }
         match self.state {
             State::WarmUp(Stage::Screen) => self.state = State::Screen,
@@ -277,15 +309,19 @@ impl Trial {
 
     /// A guard that has failed already needs no confirmation of the gain.
     fn before_confirmation(&mut self) {
-        match self.guards.failure() {
-            Some(detail) => self.end(Reason::GuardFailed, detail),
-            None => self.state = State::Swap,
+        self.claims_gain = true;
+        if let Some(detail) = self.self_report.objection() {
+            self.end(Reason::SelfReport, detail);
+        } else if let Some(detail) = self.guards.failure() {
+            self.end(Reason::GuardFailed, detail);
+        } else {
+            self.state = State::Swap;
         }
     }
 
     fn confirmation_pairs(&self) -> usize {
         match self.setup.exact {
-            Some(_) => 1,
+            Some(_) => 1 + usize::from(self.setup.hold_out),
             None => confirmation_pairs(self.screened.len(), &self.setup.params),
         }
     }
@@ -312,62 +348,11 @@ impl Trial {
         Ok(())
     }
 
-    fn screen_exact(&mut self, rule: ExactRule, pair: &Pair) -> Result<(), DecisionError> {
-        let (parent, candidate) = self.setup.primary.values(pair)?;
-        self.screened.push(self.setup.primary.gain(pair)?);
-        self.first_exact = Some((parent, candidate));
-        match rule.judge(self.setup.primary.direction, parent, candidate) {
-            ExactStep::Equal => self.end(Reason::NoGain, format!("exactly {candidate}, as before")),
-            ExactStep::Worse => self.end(Reason::NoGain, format!("{candidate} against {parent}")),
-            ExactStep::TooSmall => {
-                self.end(
-                    Reason::NoGain,
-                    format!("{candidate} against {parent}, too small a gain"),
-                );
-            }
-            ExactStep::RunAgain => self.before_confirmation(),
-        }
-        Ok(())
-    }
-
-    fn confirm_exact(&mut self, rule: ExactRule, pair: &Pair) -> Result<(), DecisionError> {
-        let primary = &self.setup.primary;
-        let (parent, second) = primary.values(pair)?;
-        let (first_parent, first) = self.first_exact.expect("the screen ran before");
-        let gain = primary.gain(pair)?;
-        let direction = primary.direction;
-        self.confirmed.push(gain);
-        let verdict = if rule.agrees(first_parent, parent) {
-            rule.confirm(direction, parent, first, second)
-        } else {
-            ExactVerdict::Demote
-        };
-        match verdict {
-            ExactVerdict::Keep => {
-                let smaller = gain.min(self.screened[0]);
-                self.estimate = Some(Gain {
-                    log: smaller,
-                    lo: Some(smaller),
-                    hi: Some(smaller),
-                    percent: percent_better(direction, smaller),
-                    pairs: 2,
-                });
-                self.after_guard_pair();
-            }
-            ExactVerdict::Drop => {
-                self.end(Reason::NotConfirmed, format!("{second} the second time"))
-            }
-            ExactVerdict::Demote => self.end(
-                Reason::NotExact,
-                format!("parent {first_parent} and {parent}, candidate {first} and {second}"),
-            ),
-        }
-        Ok(())
-    }
-
     /// Goes on to the gate when all guards have passed, or asks for more pairs.
     fn after_guard_pair(&mut self) {
-        if let Some(detail) = self.guards.failure() {
+        if let Some(detail) = self.self_report.objection() {
+            self.end(Reason::SelfReport, detail);
+        } else if let Some(detail) = self.guards.failure() {
             self.end(Reason::GuardFailed, detail);
         } else if let Some(detail) = self.guards.undecided_at_cap() {
             self.end(Reason::GuardUndecided, detail);
@@ -400,6 +385,7 @@ impl Trial {
             ln_e: (self.screen.n() > 0).then(|| self.screen.ln_e()),
             scale: self.setup.scale,
             guards: self.guards.results(),
+            self_report: self.self_report.disagreement().filter(|_| self.claims_gain),
             pairs: self.pairs,
         }
     }

@@ -40,6 +40,8 @@ struct Guard {
     gains: Vec<f64>,
     /// First pair's values of an exact guard: every later pair must repeat them.
     exact: Option<(ExactRule, Option<(f64, f64)>)>,
+    /// Whether an exact guard got worse by more than its tolerance with held-out inputs.
+    failed_held_out: bool,
 }
 
 impl GuardPanel {
@@ -121,6 +123,7 @@ impl Guard {
             exact: setup.exact.map(|rule| (rule, None)),
             params: *params,
             gains: Vec::new(),
+            failed_held_out: false,
             setup,
         }
     }
@@ -129,6 +132,11 @@ impl Guard {
         let gain = self.setup.metric.gain(pair)?;
         let values = self.setup.metric.values(pair)?;
         self.gains.push(gain);
+        if let (Some((rule, _)), Some(_)) = (&self.exact, pair.hold_out) {
+            // Other inputs have other values: they need not repeat the first, only be good enough.
+            self.failed_held_out |= !self.permits(*rule, values);
+            return Ok(());
+        }
         match &mut self.exact {
             Some((_, first @ None)) => *first = Some(values),
             Some((rule, Some((parent, candidate)))) => {
@@ -165,21 +173,17 @@ impl Guard {
         match self.exact {
             None => self.process.state(),
             Some((_, None)) => GuardState::Undecided,
-            Some((rule, Some((parent, candidate)))) => {
-                let tolerance = self.setup.tolerance_percent.unwrap_or(0.0);
-                if exact::guard(
-                    rule,
-                    self.setup.metric.direction,
-                    parent,
-                    candidate,
-                    tolerance,
-                ) {
-                    GuardState::Pass
-                } else {
-                    GuardState::Fail
-                }
-            }
+            Some(_) if self.failed_held_out => GuardState::Fail,
+            Some((rule, Some(values))) if self.permits(rule, values) => GuardState::Pass,
+            Some((_, Some(_))) => GuardState::Fail,
         }
+    }
+
+    /// Whether an exact guard's values, parent's and candidate's, permit a keep.
+    fn permits(&self, rule: ExactRule, (parent, candidate): (f64, f64)) -> bool {
+        let tolerance = self.setup.tolerance_percent.unwrap_or(0.0);
+        let direction = self.setup.metric.direction;
+        exact::guard(rule, direction, parent, candidate, tolerance)
     }
 
     fn describe_failure(&self) -> String {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::metric::median;
-use super::record::{Gain, GuardResult, Pair, Phase, Reason};
+use super::record::{Gain, GuardResult, Pair, Phase, Reason, SelfReport};
 use super::trial::{Need, Trial, TrialSetup};
 
 /// What a finished trial hands to the record.
@@ -21,6 +21,8 @@ pub struct TrialResult {
     pub scale: f64,
     /// The guards.
     pub guards: Vec<GuardResult>,
+    /// A gain by the script's own clock that the driver's speaks against.
+    pub self_report: Option<SelfReport>,
     /// Every pair, warm-ups included.
     pub pairs: Vec<Pair>,
 }

@@ -52,6 +52,8 @@ pub enum Reason {
     GuardUndecided,
     /// A metric taken for exact differed between two runs of one build.
     NotExact,
+    /// Better by the script's own clock while the driver's says that the process takes longer.
+    SelfReport,
     /// A placebo came through: it would have been a false keep, and is not kept.
     PlaceboPassed,
     /// The build command failed.
@@ -60,12 +62,14 @@ pub enum Reason {
     RunFailed,
     /// The benchmark passed its deadline, twice.
     Timeout,
-    /// A required metric is missing, malformed, or impossible, twice.
+    /// A required metric is missing, malformed, or impossible, or a DIGEST line is, twice.
     BadMetric,
     /// The proposer itself failed.
     ProposeFailed,
     /// A change outside the scope, to a protected path, or of a forbidden kind.
     Drift,
+    /// The two sides of a pair printed different DIGEST lines.
+    DigestDiffers,
     /// `autoresearch.checks.sh` fails with the candidate and passes without it.
     GateFailed,
     /// `autoresearch.checks.sh` fails with the candidate and without it.
@@ -86,13 +90,16 @@ impl Reason {
             | Self::GuardFailed
             | Self::GuardUndecided
             | Self::NotExact
+            | Self::SelfReport
             | Self::PlaceboPassed => Status::Discard,
             Self::BuildFailed
             | Self::RunFailed
             | Self::Timeout
             | Self::BadMetric
             | Self::ProposeFailed => Status::Crash,
-            Self::Drift | Self::GateFailed | Self::GateFlaky => Status::ChecksFailed,
+            Self::Drift | Self::DigestDiffers | Self::GateFailed | Self::GateFlaky => {
+                Status::ChecksFailed
+            }
         }
     }
 
@@ -116,7 +123,9 @@ impl Reason {
             | Self::GuardFailed
             | Self::GuardUndecided
             | Self::NotExact
+            | Self::SelfReport
             | Self::PlaceboPassed
+            | Self::DigestDiffers
             | Self::GateFailed
             | Self::GateFlaky => false,
         }
@@ -135,6 +144,7 @@ impl Reason {
             Self::GuardFailed => "guard failed",
             Self::GuardUndecided => "guard undecided",
             Self::NotExact => "metric is not exact",
+            Self::SelfReport => "self-report disagrees",
             Self::PlaceboPassed => "placebo passed",
             Self::BuildFailed => "build failed",
             Self::RunFailed => "benchmark failed",
@@ -142,6 +152,7 @@ impl Reason {
             Self::BadMetric => "bad metric",
             Self::ProposeFailed => "proposer failed",
             Self::Drift => "drift",
+            Self::DigestDiffers => "output differs",
             Self::GateFailed => "gate failed",
             Self::GateFlaky => "gate is flaky",
         }

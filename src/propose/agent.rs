@@ -296,6 +296,9 @@ fn sentence(reason: Reason) -> &'static str {
         Reason::GuardFailed => "another metric got worse by more than is tolerated",
         Reason::GuardUndecided => "it stayed unclear whether another metric gets worse",
         Reason::NotExact => "a metric that must not vary varied",
+        Reason::SelfReport => {
+            "the benchmark's own time got shorter while the whole process took longer"
+        }
         Reason::PlaceboPassed => "it changed nothing",
         Reason::BuildFailed => "it does not build",
         Reason::RunFailed => "the benchmark fails with it",
@@ -303,6 +306,7 @@ fn sentence(reason: Reason) -> &'static str {
         Reason::BadMetric => "the benchmark printed no usable value with it",
         Reason::ProposeFailed => "no candidate came out of it",
         Reason::Drift => "it changes files that must not be changed",
+        Reason::DigestDiffers => "the output it computes differs from before",
         Reason::GateFailed => "the correctness checks fail with it",
         Reason::GateFlaky => "the correctness checks fail with and without it",
     }

@@ -247,11 +247,13 @@ fn gain(run: &Tried) -> f64 {
         | Reason::ProposeFailed => 0.0,
         Reason::GuardFailed
         | Reason::NotExact
+        | Reason::SelfReport
         | Reason::BuildFailed
         | Reason::RunFailed
         | Reason::Timeout
         | Reason::BadMetric
         | Reason::Drift
+        | Reason::DigestDiffers
         | Reason::GateFailed => FAILURE,
     }
 }

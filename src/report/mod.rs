@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod explain;
 pub mod format;
 pub mod log;
+pub mod measured;
 pub mod reason;
 pub mod row;
 pub mod rows;

@@ -44,6 +44,7 @@ fn explain(reason: Reason) -> &'static str {
         Reason::GuardFailed => "A guard metric got worse by more than its tolerance.",
         Reason::GuardUndecided => "A guard metric could not be decided within its pairs.",
         Reason::NotExact => "A metric taken for exact differed between runs of one build.",
+        Reason::SelfReport => "The script's own time got better; the process takes longer.",
         Reason::PlaceboPassed => "A no-op came through every test: not kept, but counted.",
         Reason::BuildFailed => "The build command failed.",
         Reason::RunFailed => "The benchmark exited with an error, twice.",
@@ -51,6 +52,7 @@ fn explain(reason: Reason) -> &'static str {
         Reason::BadMetric => "A required metric was missing, malformed or impossible, twice.",
         Reason::ProposeFailed => "The proposer itself failed.",
         Reason::Drift => "It changes what no candidate may change.",
+        Reason::DigestDiffers => "Wrong: what it computed (DIGEST) differs from its parent's.",
         Reason::GateFailed => "Better, and wrong: the gate fails with it, not with the incumbent.",
         Reason::GateFlaky => "The gate fails with the incumbent too: the gate is unreliable.",
     }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::format;
 use super::reason::{sentence, verdict};
 use super::row::Row;
 use super::strip::strips;
+use super::{format, measured};
 use crate::flow::entry::{Entry, Segment};
 use crate::flow::record::{
     ConfigLine, Durations, GateOutcome, GuardOutcome, GuardResult, RunLine, Status,
@@ -84,6 +84,13 @@ fn ours(page: &mut Page, line: &RunLine, segment: &Segment) {
     for (index, guard) in line.guards.iter().enumerate() {
         page.field(if index == 0 { "guards" } else { "" }, &guard_text(guard));
     }
+    page.field(
+        "self-report",
+        &measured::self_report(line.self_report.as_ref()),
+    );
+    page.field("digests", &measured::digests(&line.pairs));
+    page.field("hold-out", &measured::held_out(&line.pairs));
+    page.field("process", &measured::process(&line.pairs));
     page.field("gate", &gate(line));
     page.field("", &indent(&format::printable(&line.gate.output_tail)));
     page.field("time", &times(&line.durations));

@@ -9,6 +9,7 @@ mod faults;
 mod interrupts;
 mod keeps_and_drops;
 mod ledger;
+mod measured;
 mod processes;
 mod recomputed;
 mod simulate;

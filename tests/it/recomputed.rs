@@ -12,7 +12,7 @@ use crate::support::{CONFIG, EXACT_SCRIPT, NOISY_SCRIPT, Project};
 
 /// Replays every run of a project's ledger with what was known before it.
 #[track_caller]
-fn assert_recomputable(project: &Project) -> usize {
+pub fn assert_recomputable(project: &Project) -> usize {
     let text = fs::read(project.root().join("experiments.jsonl")).expect("a ledger");
     let mut past = Past::new();
     let mut compared = 0;

@@ -28,7 +28,7 @@ pub enum ExactRule {
     },
     /// A/A values moved a little; runs of one commit may differ by `jitter`.
     Jittering {
-        /// As a fraction of the parent's value; default `max(0.1 %, 10 * A/A
+        /// As a fraction of the parent's value; at least `max(0.1 %, 10 * A/A
         /// range / median)`.
         min_delta: f64,
         /// Largest difference between runs of one commit, as a fraction of
@@ -96,14 +96,27 @@ pub enum ExactVerdict {
 }
 
 impl ExactRule {
-    /// The rule with the user's smallest gain in the metric's unit for
-    /// [`Identical`](Self::Identical), as a fraction for the other.
+    /// The rule for a metric that is known to jitter although the A/A values
+    /// happened to be identical.
+    #[must_use]
+    pub fn jittering(self) -> Self {
+        match self {
+            Self::Identical { .. } => Self::Jittering {
+                min_delta: RELATIVE_DELTA_MIN,
+                jitter: JITTER_MAX,
+            },
+            jittering @ Self::Jittering { .. } => jittering,
+        }
+    }
+
+    /// The rule with the user's smallest gain in the metric's unit, of which
+    /// `median` is the present value.
     ///
     /// # Errors
     /// [`DecisionError::BadParam`] unless `min_delta` is finite and at least 0.
     /// With 0 any improvement is kept; a jittering metric never goes below its
     /// default.
-    pub fn with_min_delta(self, min_delta: f64) -> Result<Self, DecisionError> {
+    pub fn with_min_delta(self, min_delta: f64, median: f64) -> Result<Self, DecisionError> {
         if !(min_delta.is_finite() && min_delta >= 0.0) {
             return Err(DecisionError::BadParam {
                 name: "min_delta",
@@ -117,7 +130,8 @@ impl ExactRule {
                 min_delta: own,
                 jitter,
             } => Self::Jittering {
-                min_delta: own.max(min_delta),
+                // 0 in the middle of values that move cannot be exact, so there is a quotient.
+                min_delta: own.max(min_delta / median.abs()),
                 jitter,
             },
         })
@@ -264,14 +278,29 @@ mod tests {
             assert_eq!(BYTES.judge(Direction::Lower, 100.0, candidate), lower);
             assert_eq!(BYTES.judge(Direction::Higher, 100.0, candidate), higher);
         }
-        let any = BYTES.with_min_delta(0.0).unwrap();
+        let any = BYTES.with_min_delta(0.0, 100.0).unwrap();
         assert_eq!(any.judge(Direction::Lower, 0.0, 0.0), ExactStep::Equal);
         assert_eq!(
             any.judge(Direction::Lower, 100.0, 99.9),
             ExactStep::RunAgain
         );
-        assert!(BYTES.with_min_delta(-1.0).is_err());
-        assert!(BYTES.with_min_delta(f64::NAN).is_err());
+        assert!(BYTES.with_min_delta(-1.0, 100.0).is_err());
+        assert!(BYTES.with_min_delta(f64::NAN, 100.0).is_err());
+    }
+
+    #[test]
+    fn the_smallest_gain_is_in_the_metrics_unit_and_never_below_the_jitter() {
+        let with = |rule: ExactRule, delta| rule.with_min_delta(delta, 1e6).unwrap();
+        let min_delta = |rule| match rule {
+            ExactRule::Identical { min_delta } | ExactRule::Jittering { min_delta, .. } => {
+                min_delta
+            }
+        };
+        assert_eq!(min_delta(with(BYTES, 0.25)), 0.25);
+        assert_eq!(min_delta(with(INSTRUCTIONS, 5e3)), 5e-3);
+        assert_eq!(min_delta(with(INSTRUCTIONS, 1.0)), 1e-3);
+        assert_eq!(BYTES.jittering(), INSTRUCTIONS);
+        assert_eq!(INSTRUCTIONS.jittering(), INSTRUCTIONS);
     }
 
     #[test]

@@ -18,6 +18,8 @@ fn setup() -> TrialSetup {
         exact: None,
         scale: 0.02,
         guards: Vec::new(),
+        self_report: None,
+        hold_out: false,
         builds_in_run: false,
     }
 }
@@ -43,6 +45,8 @@ fn judged(factor: f64) -> RunLine {
                         candidate_first: plan.candidate_first,
                         parent: metrics(100.0),
                         candidate: metrics(100.0 * factor * jitter),
+                        digests: None,
+                        hold_out: plan.hold_out,
                     })
                     .unwrap();
             }

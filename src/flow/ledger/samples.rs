@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::flow::config::Config;
-use crate::flow::decision::Direction;
+use crate::flow::decision::{Calibration, Direction};
 use crate::flow::record::{
-    ClaimLine, ClaimTag, ConfigLine, ConfigTag, Durations, Environment, FORMAT_VERSION, Gain,
-    GateOutcome, GateResult, GuardOutcome, GuardResult, Line, Origin, Pair, Phase, Reason, RunLine,
-    RunTag,
+    CalibrationLine, CalibrationTag, ClaimLine, ClaimTag, ConfigLine, ConfigTag, Durations,
+    Environment, FORMAT_VERSION, Gain, GateOutcome, GateResult, GuardOutcome, GuardResult, Line,
+    Origin, Pair, Phase, Reason, RunLine, RunTag,
 };
 
 /// The session of every sample.
@@ -60,6 +60,8 @@ pub(crate) fn pair(phase: Phase, parent: f64, candidate: f64) -> Pair {
         candidate_first: true,
         parent: metrics(parent),
         candidate: metrics(candidate),
+        digests: None,
+        hold_out: None,
     }
 }
 
@@ -100,6 +102,7 @@ pub(crate) fn kept(run: u64) -> RunLine {
             median_percent: -0.4,
             scale: 0.003,
         }],
+        self_report: None,
         gate: GateResult {
             outcome: GateOutcome::Pass,
             duration_s: 12.25,
@@ -157,6 +160,25 @@ pub(crate) fn ended(run: u64, reason: Reason, detail: &str) -> RunLine {
     line
 }
 
+/// A calibration of this primary metric.
+pub(crate) fn calibration(primary: Calibration, pairs: Vec<Pair>) -> CalibrationLine {
+    CalibrationLine {
+        kind: CalibrationTag::Calibration,
+        format: FORMAT_VERSION,
+        session: SESSION.to_owned(),
+        timestamp: 1_795_239_400_000,
+        commit: id("57a27"),
+        seed: 3,
+        repeats: 1,
+        run_wall_ms: 250.0,
+        primary,
+        guards: BTreeMap::new(),
+        load: 0.5,
+        environment: config_line().environment,
+        pairs,
+    }
+}
+
 /// The end-to-end claim of `kept` commits.
 pub(crate) fn claim(log: f64, half_width: f64, head: &str) -> ClaimLine {
     ClaimLine {
@@ -188,7 +210,7 @@ pub(crate) fn run(line: RunLine) -> String {
 }
 
 /// Every reason.
-pub(crate) const REASONS: [Reason; 19] = [
+pub(crate) const REASONS: [Reason; 21] = [
     Reason::Improved,
     Reason::NoChange,
     Reason::Repeat,
@@ -199,6 +221,7 @@ pub(crate) const REASONS: [Reason; 19] = [
     Reason::GuardFailed,
     Reason::GuardUndecided,
     Reason::NotExact,
+    Reason::SelfReport,
     Reason::PlaceboPassed,
     Reason::BuildFailed,
     Reason::RunFailed,
@@ -206,6 +229,7 @@ pub(crate) const REASONS: [Reason; 19] = [
     Reason::BadMetric,
     Reason::ProposeFailed,
     Reason::Drift,
+    Reason::DigestDiffers,
     Reason::GateFailed,
     Reason::GateFlaky,
 ];

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Runs the program on a workload. The loop measures the time of this script (driver.wall_ms) and the
-# memory it needs (driver.max_rss_kib); further figures can be printed as `METRIC name=value`.
+# memory it needs (driver.peak_rss_kib); further figures can be printed as `METRIC name=value`, and what
+# must not change, such as a hash of the output, as `DIGEST name=value`. Start the program with `exec`
+# as the last command, and driver.wall_adj_ms leaves out the time it waited for a processor.
 set -euo pipefail
 cd "$(dirname "$0")"
 

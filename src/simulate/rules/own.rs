@@ -64,6 +64,8 @@ impl Own {
             exact: None,
             scale: session.history.s0(&session.params),
             guards: Vec::new(),
+            self_report: None,
+            hold_out: false,
             builds_in_run: false,
         };
         let mut trial = Trial::new(setup, session.random.next_u64());
@@ -166,6 +168,8 @@ impl Session {
             candidate_first: plan.candidate_first,
             parent: metrics(runs.parent),
             candidate: metrics(runs.candidate),
+            digests: None,
+            hold_out: None,
         }
     }
 
@@ -273,6 +277,7 @@ impl Rule for Lord {
             phase: Phase::WarmUp,
             slot: u8::from(coins.flip()),
             candidate_first: coins.flip(),
+            hold_out: None,
         };
         session.pair(machine, parent, candidate, plan);
         plan.phase = Phase::Screen;

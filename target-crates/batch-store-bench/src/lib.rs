@@ -2,10 +2,12 @@
 //! boundary inside the timer and its verification outside.
 //!
 //! The binary prints one `METRIC name=value` line per measurement; a repeated
-//! name is a further sample. A wrong count, index or digest is an error, and the
+//! name is a further sample. One `DIGEST workload=value` line says what a
+//! workload found in the store. A wrong count, index or digest is an error, and the
 //! process exits 1 without the metric of that workload.
 
 pub mod alloc;
+pub mod digest;
 pub mod metrics;
 #[cfg(feature = "pprof")]
 pub mod profile;
@@ -59,7 +61,8 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Compares what the store holds with what it was given.
+/// Compares what the store holds with what it was given, and counts it into the
+/// workload's [`digest`].
 ///
 /// # Errors
 /// When they differ.
@@ -69,6 +72,7 @@ pub fn verify<T: PartialEq + std::fmt::Debug>(
     expected: &T,
 ) -> Result<()> {
     if found == expected {
+        digest::add(what, found);
         return Ok(());
     }
     Err(BenchError::Verification {

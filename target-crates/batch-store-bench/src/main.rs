@@ -1,4 +1,4 @@
-//! The `batch-store-bench` binary: prints `METRIC` lines, or exits 1 (a workload
+//! The `batch-store-bench` binary: prints `METRIC` and `DIGEST` lines, or exits 1 (a workload
 //! failed or stored the wrong rows) or 2 (usage).
 
 use std::io::Write;
@@ -63,7 +63,17 @@ fn run_one(workload: &Workload, scale: Scale, out: &mut dyn Write) -> Result<()>
         .tempdir()
         .map_err(failed)?;
     let metrics = (workload.run)(dir.path(), scale)?;
-    print(&metrics, out)
+    print(&metrics, out)?;
+    print_digest(workload.name, out)
+}
+
+fn print_digest(name: &str, out: &mut dyn Write) -> Result<()> {
+    let value = batch_store_bench::digest::take();
+    writeln!(out, "DIGEST {name}={value:x}").map_err(|source| BenchError::Io {
+        action: "write to",
+        path: "the standard output".into(),
+        source,
+    })
 }
 
 fn print(metrics: &[Metric], out: &mut dyn Write) -> Result<()> {

@@ -1,7 +1,11 @@
 //! [`WriteBatch`]: an ordered list of changes that an engine applies whole or not at all.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::hash::BuildHasher;
 
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::engine::Range;
 use crate::table::Family;
 
 /// One change of one row.
@@ -15,12 +19,26 @@ pub struct Op {
     pub value: Option<Vec<u8>>,
 }
 
-/// Changes that belong together. Only [`Table`](crate::Table) adds to one, so
-/// that a record without its index entries cannot be expressed.
-#[derive(Debug, Default)]
+impl Op {
+    /// Bytes of the key and the value.
+    pub(crate) fn bytes(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// Changes that belong together. Only [`Table`](crate::Table) and the writer's
+/// [`Stage`](crate::Stage) add to one, so that a record without its index
+/// entries cannot be expressed.
+#[derive(Debug, Default, Clone)]
 pub struct WriteBatch {
     ops: Vec<Op>,
-    latest: HashMap<(Family, Vec<u8>), usize>,
+    /// For each change, the earlier one of the same row that it supersedes.
+    superseded: Vec<Option<usize>>,
+    /// The last change of each row, found by the row's hash.
+    latest: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+    bytes: usize,
+    repeats: usize,
 }
 
 impl WriteBatch {
@@ -48,6 +66,12 @@ impl WriteBatch {
         self.ops.is_empty()
     }
 
+    /// Bytes of all keys and values.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn put(&mut self, family: Family, key: Vec<u8>, value: Vec<u8>) {
         self.push(Op {
             family,
@@ -64,27 +88,76 @@ impl WriteBatch {
         });
     }
 
-    fn push(&mut self, op: Op) {
-        self.latest
-            .insert((op.family, op.key.clone()), self.ops.len());
+    pub(crate) fn push(&mut self, op: Op) {
+        let (at, ops, hasher) = (self.ops.len(), &self.ops, &self.hasher);
+        let hash = hasher.hash_one((op.family.name(), &op.key));
+        let same = |other: &usize| ops[*other].family == op.family && ops[*other].key == op.key;
+        let earlier = match self.latest.find_mut(hash, same) {
+            Some(slot) => Some(std::mem::replace(slot, at)),
+            None => {
+                let rehash = |at: &usize| hasher.hash_one((ops[*at].family.name(), &ops[*at].key));
+                self.latest.insert_unique(hash, at, rehash);
+                None
+            }
+        };
+        self.repeats += usize::from(earlier.is_some());
+        self.superseded.push(earlier);
+        self.bytes += op.bytes();
         self.ops.push(op);
     }
 
     /// What this batch says about a row: nothing, that it is deleted, or its value.
     pub(crate) fn pending(&self, family: Family, key: &[u8]) -> Option<Option<&[u8]>> {
-        let at = *self.latest.get(&(family, key.to_vec()))?;
+        let hash = self.hasher.hash_one((family.name(), key));
+        let same = |at: &usize| self.ops[*at].family == family && self.ops[*at].key == key;
+        let at = *self.latest.find(hash, same)?;
         Some(self.ops[at].value.as_deref())
+    }
+
+    /// The rows of `range` that this batch changes, in no order.
+    pub(crate) fn pending_in<'a>(
+        &'a self,
+        family: Family,
+        range: &'a Range,
+    ) -> impl Iterator<Item = &'a Op> {
+        let ops = self.latest.iter().map(|at| &self.ops[*at]);
+        ops.filter(move |op| op.family == family && range.contains(&op.key))
     }
 
     /// Takes back every change after the first `len`.
     pub(crate) fn truncate(&mut self, len: usize) {
-        if len >= self.ops.len() {
-            return;
+        while self.ops.len() > len {
+            let (Some(op), Some(earlier)) = (self.ops.pop(), self.superseded.pop()) else {
+                return;
+            };
+            self.bytes -= op.bytes();
+            let at = self.ops.len();
+            let hash = self.hasher.hash_one((op.family.name(), &op.key));
+            if let Ok(mut entry) = self.latest.find_entry(hash, |other| *other == at) {
+                match earlier {
+                    Some(earlier) => {
+                        *entry.get_mut() = earlier;
+                        self.repeats -= 1;
+                    }
+                    None => drop(entry.remove()),
+                }
+            }
         }
-        self.ops.truncate(len);
-        self.latest.clear();
-        for (at, op) in self.ops.iter().enumerate() {
-            self.latest.insert((op.family, op.key.clone()), at);
+    }
+
+    /// The same final state with one change a row: its last.
+    pub(crate) fn coalesced(&self) -> Cow<'_, Self> {
+        if self.repeats == 0 {
+            return Cow::Borrowed(self);
         }
+        let mut is_last = vec![true; self.ops.len()];
+        for earlier in self.superseded.iter().flatten() {
+            is_last[*earlier] = false;
+        }
+        let mut batch = Self::new();
+        for (op, _) in self.ops.iter().zip(is_last).filter(|(_, last)| *last) {
+            batch.push(op.clone());
+        }
+        Cow::Owned(batch)
     }
 }

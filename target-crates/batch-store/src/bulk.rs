@@ -74,12 +74,22 @@ impl SortedRun {
         self.slots.is_empty()
     }
 
+    /// Row number `at`, from 0.
+    pub(crate) fn row(&self, at: usize) -> (&[u8], &[u8]) {
+        let slot = &self.slots[at];
+        let value = slot.start + slot.key_len;
+        (self.key(slot), &self.bytes[value..value + slot.value_len])
+    }
+
+    /// Bytes of all keys and values.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The rows, in key order.
     pub fn rows(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.slots.iter().map(|slot| {
-            let value = slot.start + slot.key_len;
-            (self.key(slot), &self.bytes[value..value + slot.value_len])
-        })
+        (0..self.len()).map(|at| self.row(at))
     }
 }
 

@@ -146,6 +146,10 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Refuses bytes after the last field.
     pub(crate) fn finish(self) -> Result<()> {
         if self.bytes.is_empty() {

@@ -38,4 +38,8 @@ pub struct Frontier {
     pub committed: Seq,
     /// The last batch known to survive power loss.
     pub synced: Seq,
+    /// Commits that failed or were indeterminate. What somebody derived from
+    /// requests that were applied and not committed is stale when this grows:
+    /// load it anew.
+    pub failed: u64,
 }

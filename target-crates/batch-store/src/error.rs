@@ -28,6 +28,15 @@ pub enum Error {
         /// The database's reason.
         source: Arc<rusqlite::Error>,
     },
+    /// The log-structured merge tree refused an operation.
+    #[cfg(feature = "lsm")]
+    #[error("failed to {action}")]
+    Lsm {
+        /// What was being done, as a verb phrase.
+        action: &'static str,
+        /// The tree's reason.
+        source: Arc<fjall::Error>,
+    },
     /// A record cannot be written in its table's format. Costs that record only.
     #[error("failed to encode {record}: {reason}")]
     Encode {
@@ -80,15 +89,50 @@ pub enum Error {
         /// The first check that it failed.
         reason: String,
     },
+    /// A whole file of a version that this program does not read. It is left as it is.
+    #[error(
+        "refused {}: it has version {found} and this program reads {known}; open it with the program that wrote it",
+        path.display()
+    )]
+    UnknownVersion {
+        /// The file.
+        path: PathBuf,
+        /// The file's version.
+        found: u32,
+        /// The newest version that is read.
+        known: u32,
+    },
     /// The queue is full and the policy is to refuse.
     #[error("failed to enqueue: the queue holds {limit} requests already")]
     QueueFull {
         /// The policy's bound.
         limit: usize,
     },
-    /// The writer's thread is gone, or was closed; the operation was not stored.
+    /// The writer has died, or was closed; the operation was not stored.
     #[error("failed to reach the writer: it has stopped")]
     WriterGone,
+    /// An earlier commit failed and the policy is to store nothing after it.
+    #[error("failed to use the writer: an earlier commit failed")]
+    Poisoned {
+        /// Why that commit failed.
+        source: Box<Error>,
+    },
+    /// A writer could not be drained in time. What is counted here was not known
+    /// to be committed; closing again tells what became of a commit under way.
+    #[error(
+        "failed to close the writer within {waited:?}: {requests} requests ({ops} operations) \
+         are not committed, {producers} producers are still registered"
+    )]
+    CloseDeadline {
+        /// The deadline.
+        waited: std::time::Duration,
+        /// Requests accepted and not committed.
+        requests: usize,
+        /// Operations in them, as far as they were staged.
+        ops: usize,
+        /// [`Producer`](crate::writer::Producer)s that were not dropped.
+        producers: usize,
+    },
     /// The operation does not fit the state the store is in.
     #[error("failed to {action}: {reason}")]
     State {
@@ -100,11 +144,35 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the data are at fault, so that the rest of a batch may still be
+    /// stored. A full disk, a damaged file or a closed store is no such error.
+    #[must_use]
+    pub fn is_data(&self) -> bool {
+        use rusqlite::ErrorCode::{ConstraintViolation, ParameterOutOfRange, TooBig, TypeMismatch};
+        match self {
+            Self::Encode { .. } | Self::Decode { .. } => true,
+            Self::Sqlite { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(ConstraintViolation | ParameterOutOfRange | TooBig | TypeMismatch)
+            ),
+            Self::Commit { source, .. } => source.is_data(),
+            _ => false,
+        }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io {
             action,
             path,
+            source: Arc::new(source),
+        }
+    }
+
+    #[cfg(feature = "lsm")]
+    pub(crate) fn lsm(action: &'static str) -> impl FnOnce(fjall::Error) -> Self {
+        move |source| Self::Lsm {
+            action,
             source: Arc::new(source),
         }
     }

@@ -4,12 +4,12 @@
 //! The parts, from the disk upwards:
 //!
 //! * [`Engine`] applies a [`WriteBatch`] whole or not at all:
-//!   [`SqliteEngine`], and [`MemoryEngine`] as the model it is tested against.
+//!   [`SegmentEngine`], [`SqliteEngine`], and [`MemoryEngine`] as the model it is tested against.
 //! * [`Table`] turns a [`Record`] into a primary row and its index entries. It is
 //!   the only way into a batch, so a record without its index cannot be written.
 //! * [`Writer`] owns an engine and commits for many producers as its [`Policy`]
 //!   says; a [`Ticket`] resolves when a request has reached its [`Ack`] level.
-//! * [`packages`], [`events`] and [`grants`] are the three stores built of these.
+//! * [`packages`], [`events`], [`grants`] and [`artifacts`] are the stores built of these.
 //! * [`entities`] keeps versioned entities in memory and writes them behind.
 //! * [`archive`] packs a finished store into one file and refuses a bad one.
 //!
@@ -36,6 +36,7 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+pub mod artifacts;
 pub mod batch;
 pub mod bulk;
 mod checked;
@@ -58,10 +59,17 @@ pub use batch::{Op, WriteBatch};
 pub use bulk::{BulkLoad, SortedRun};
 pub use durability::{Ack, Durability, Frontier, Seq};
 pub use engine::fault::{FaultEngine, Faults};
+#[cfg(feature = "lsm")]
+pub use engine::lsm::LsmEngine;
 pub use engine::memory::MemoryEngine;
+pub use engine::segment::SegmentEngine;
+pub use engine::snapshot::{Quarantine, SnapshotCounts, SnapshotEngine};
 pub use engine::sqlite::SqliteEngine;
 pub use engine::{Engine, Range};
 pub use error::{Error, Result};
 pub use page::{Cursor, MAX_PAGE_ROWS, Page};
 pub use table::{Family, Layout, Record, Table};
-pub use writer::{Change, CloseReport, FlushWhen, OnFull, Policy, Stage, Ticket, Writer};
+pub use writer::{
+    Change, CloseReport, Coalesce, FlushWhen, OnError, OnFull, Policy, Producer, Stage, Ticket,
+    View, Writer,
+};

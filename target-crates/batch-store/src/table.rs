@@ -1,9 +1,11 @@
 //! [`Table`]: a typed record with its derived index keys, and the only way to
 //! put either into a [`WriteBatch`].
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use crate::batch::WriteBatch;
+use crate::bulk::{BulkLoad, SortedRun};
 use crate::engine::{Engine, Range};
 use crate::error::Result;
 use crate::page::{Cursor, Page, page_rows};
@@ -148,6 +150,33 @@ impl<R: Record> Table<R> {
             batch.delete(R::PRIMARY, key.to_vec());
         }
         Ok(found)
+    }
+
+    /// The records and their index entries, sorted, for a store that holds none of
+    /// their keys; of equal keys, the last record counts.
+    ///
+    /// # Errors
+    /// When a record cannot be encoded.
+    pub fn load(self, records: &[R]) -> Result<BulkLoad> {
+        let latest: BTreeMap<Vec<u8>, &R> = records.iter().map(|r| (r.key(), r)).collect();
+        let mut primary = SortedRun::with_capacity(R::PRIMARY, latest.len(), 0);
+        let mut entries = vec![Vec::with_capacity(latest.len()); R::INDEXES.len()];
+        for (key, record) in &latest {
+            primary.push(key, &record.encode()?)?;
+            for (entries, key) in entries.iter_mut().zip(record.index_keys()) {
+                entries.push(key);
+            }
+        }
+        let mut runs = vec![primary];
+        for (family, mut entries) in R::INDEXES.iter().zip(entries) {
+            entries.sort_unstable();
+            let mut run = SortedRun::with_capacity(*family, entries.len(), 0);
+            for key in &entries {
+                run.push(key, &[])?;
+            }
+            runs.push(run);
+        }
+        Ok(BulkLoad::new(runs))
     }
 
     fn stage_index_deletes(

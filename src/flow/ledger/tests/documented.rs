@@ -34,6 +34,7 @@ pub(super) const REASONS: &[&str] = &[
     "guard_failed",
     "guard_undecided",
     "not_exact",
+    "self_report",
     "placebo_passed",
     "build_failed",
     "run_failed",
@@ -41,6 +42,7 @@ pub(super) const REASONS: &[&str] = &[
     "bad_metric",
     "propose_failed",
     "drift",
+    "digest_differs",
     "gate_failed",
     "gate_flaky",
 ];
@@ -64,6 +66,14 @@ const PAIR: Keys = &[
     ("candidate_first", true, Flag),
     ("parent", true, Numbers),
     ("candidate", true, Numbers),
+    ("digests", false, Object(DIGESTS)),
+    ("hold_out", false, Whole),
+];
+const DIGESTS: Keys = &[("compared", true, Whole), ("differ", false, Free)];
+const SELF_REPORT: Keys = &[
+    ("metric", true, Text),
+    ("median_percent", true, Number),
+    ("ln_e", true, Number),
 ];
 const GAIN: Keys = &[
     ("log", true, Number),
@@ -131,6 +141,7 @@ const RUN: Keys = &[
     ("scale", false, Number),
     ("pairs", true, List(PAIR)),
     ("guards", false, List(GUARD)),
+    ("self_report", false, Object(SELF_REPORT)),
     ("gate", true, Object(GATE)),
     ("durations", true, Object(DURATIONS)),
     ("origin", true, Object(ORIGIN)),
@@ -230,6 +241,8 @@ pub(super) fn problem(line: &Value) -> Option<String> {
 pub(super) fn keys() -> Vec<&'static str> {
     let all = [
         PAIR,
+        DIGESTS,
+        SELF_REPORT,
         GAIN,
         GUARD,
         GATE,

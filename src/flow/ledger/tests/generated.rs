@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::flow::record::{
-    Durations, FORMAT_VERSION, Gain, GateOutcome, GateResult, GuardOutcome, GuardResult, Origin,
-    Pair, Phase, Reason, RunLine, RunTag, Status,
+    DigestCheck, Durations, FORMAT_VERSION, Gain, GateOutcome, GateResult, GuardOutcome,
+    GuardResult, Origin, Pair, Phase, Reason, RunLine, RunTag, SelfReport, Status,
 };
 
 fn finite() -> impl Strategy<Value = f64> {
@@ -21,6 +21,20 @@ fn metrics() -> impl Strategy<Value = BTreeMap<String, f64>> {
     btree_map("[a-zµ_.]{1,8}", finite(), 0..3)
 }
 
+fn digests() -> impl Strategy<Value = DigestCheck> {
+    let values = (of(".*"), of(".*")).prop_map(|(parent, candidate)| [parent, candidate]);
+    (any::<u32>(), btree_map("[a-z]{1,8}", values, 0..3))
+        .prop_map(|(compared, differ)| DigestCheck { compared, differ })
+}
+
+fn self_report() -> impl Strategy<Value = SelfReport> {
+    (".*", finite(), finite()).prop_map(|(metric, median_percent, ln_e)| SelfReport {
+        metric,
+        median_percent,
+        ln_e,
+    })
+}
+
 fn pair() -> impl Strategy<Value = Pair> {
     let phase = prop_oneof![
         Just(Phase::WarmUp),
@@ -30,13 +44,16 @@ fn pair() -> impl Strategy<Value = Pair> {
         Just(Phase::Guard),
         Just(Phase::EndToEnd),
     ];
-    (phase, 0_u8..=1, any::<bool>(), metrics(), metrics()).prop_map(
-        |(phase, slot, candidate_first, parent, candidate)| Pair {
+    let extra = (of(digests()), of(any::<u64>()));
+    (phase, 0_u8..=1, any::<bool>(), metrics(), metrics(), extra).prop_map(
+        |(phase, slot, candidate_first, parent, candidate, (digests, hold_out))| Pair {
             phase,
             slot,
             candidate_first,
             parent,
             candidate,
+            digests,
+            hold_out,
         },
     )
 }
@@ -137,7 +154,7 @@ pub(super) fn run_line() -> impl Strategy<Value = RunLine> {
     );
     let measured = (
         vec(pair(), 0..4),
-        vec(guard(), 0..3),
+        (vec(guard(), 0..3), of(self_report())),
         gate(),
         of(gain()),
         metrics(),
@@ -158,7 +175,7 @@ pub(super) fn run_line() -> impl Strategy<Value = RunLine> {
             let (description, detail, parent, commit, proposer) = texts;
             let (candidate, tree, reference) = options;
             let (confidence, mut incumbent, ln_e, scale) = numbers;
-            let (pairs, guards, gate, mut estimate, metrics, metric) = measured;
+            let (pairs, (guards, self_report), gate, mut estimate, metrics, metric) = measured;
             let mut candidate = candidate;
             if reason.status() == Status::Keep {
                 candidate.get_or_insert_with(|| parent.clone());
@@ -191,6 +208,7 @@ pub(super) fn run_line() -> impl Strategy<Value = RunLine> {
                 scale,
                 pairs,
                 guards,
+                self_report,
                 gate,
                 durations: spent,
                 origin: Origin {

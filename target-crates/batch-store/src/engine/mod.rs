@@ -1,7 +1,11 @@
 //! [`Engine`]: what applies a [`WriteBatch`] whole or not at all.
 
 pub mod fault;
+#[cfg(feature = "lsm")]
+pub mod lsm;
 pub mod memory;
+pub mod segment;
+pub mod snapshot;
 pub mod sqlite;
 
 use std::path::Path;
@@ -42,6 +46,17 @@ impl Range {
             end: prefix_end(prefix),
             after: None,
         }
+    }
+
+    /// Whether a scan of this range covers `key`.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        key >= self.start.as_slice()
+            && self.end.as_ref().is_none_or(|end| key < end.as_slice())
+            && self
+                .after
+                .as_ref()
+                .is_none_or(|after| key > after.as_slice())
     }
 }
 

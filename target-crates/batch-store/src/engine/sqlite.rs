@@ -1,13 +1,17 @@
 //! The `SQLite` engine: one file, a write-ahead log, one table per family.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params,
+    params_from_iter,
+};
 
 use super::{Engine, Range, Row};
-use crate::batch::WriteBatch;
+use crate::batch::{Op, WriteBatch};
 use crate::disk::{Disk, RealDisk};
 use crate::durability::{Durability, Seq};
 use crate::error::{Error, Result};
@@ -119,27 +123,30 @@ impl SqliteEngine {
         })
     }
 
-    fn apply(connection: &mut Connection, batch: &WriteBatch) -> rusqlite::Result<()> {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for op in batch.ops() {
-            let table = op.family.name();
-            match &op.value {
-                Some(value) => {
-                    let sql = format!(
-                        "INSERT INTO {table} (key, value) VALUES (?1, ?2) \
-                         ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-                    );
-                    transaction
-                        .prepare_cached(&sql)?
-                        .execute(params![op.key, value])?;
-                }
-                None => {
-                    let sql = format!("DELETE FROM {table} WHERE key = ?1");
-                    transaction.prepare_cached(&sql)?.execute(params![op.key])?;
-                }
-            }
+    /// Whether the error leaves open what is stored is only asked of the commit
+    /// itself: before it, nothing is.
+    fn apply(connection: &mut Connection, batch: &WriteBatch) -> Result<()> {
+        let fail = |error| Error::sqlite("commit a transaction")(error);
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .and_then(|transaction| {
+                write_ops(&transaction, batch.ops())?;
+                Ok(transaction)
+            })
+            .map_err(fail)?;
+        let Err(error) = transaction.commit() else {
+            return Ok(());
+        };
+        // The log may hold the whole commit although syncing it failed.
+        let is_doubtful = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+        let error = fail(error);
+        if !is_doubtful {
+            return Err(error);
         }
-        transaction.commit()
+        Err(Error::Indeterminate {
+            ops: batch.len(),
+            source: Box::new(error),
+        })
     }
 
     fn wal_checkpoint(&self, mode: &str) -> Result<()> {
@@ -203,6 +210,63 @@ fn create_table(family: Family) -> String {
     )
 }
 
+/// Keys in one `SELECT` of [`Engine::get_many`]: what every build of `SQLite` takes.
+const KEYS_PER_SELECT: usize = 999;
+
+fn write_ops(connection: &Connection, ops: &[Op]) -> rusqlite::Result<()> {
+    // One statement for each run of changes of one kind.
+    for run in ops.chunk_by(|a, b| a.family == b.family && a.value.is_some() == b.value.is_some()) {
+        let Some(first) = run.first() else { continue };
+        let table = first.family.name();
+        let sql = if first.value.is_some() {
+            format!(
+                "INSERT INTO {table} (key, value) VALUES (?1, ?2) \
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            )
+        } else {
+            format!("DELETE FROM {table} WHERE key = ?1")
+        };
+        let mut statement = connection.prepare_cached(&sql)?;
+        for op in run {
+            match &op.value {
+                Some(value) => statement.execute(params![op.key, value])?,
+                None => statement.execute(params![op.key])?,
+            };
+        }
+    }
+    Ok(())
+}
+
+fn read_chunk(
+    connection: &Connection,
+    family: Family,
+    keys: &[&[u8]],
+    found: &mut HashMap<Vec<u8>, Vec<u8>>,
+) -> rusqlite::Result<()> {
+    let marks = vec!["?"; keys.len()].join(",");
+    let sql = format!(
+        "SELECT key, value FROM {} WHERE key IN ({marks})",
+        family.name()
+    );
+    // Chunks of other sizes than the full one would crowd the cache out.
+    if keys.len() == KEYS_PER_SELECT {
+        let mut statement = connection.prepare_cached(&sql)?;
+        return collect_rows(statement.query(params_from_iter(keys))?, found);
+    }
+    let mut statement = connection.prepare(&sql)?;
+    collect_rows(statement.query(params_from_iter(keys))?, found)
+}
+
+fn collect_rows(
+    mut rows: rusqlite::Rows<'_>,
+    found: &mut HashMap<Vec<u8>, Vec<u8>>,
+) -> rusqlite::Result<()> {
+    while let Some(row) = rows.next()? {
+        found.insert(row.get(0)?, row.get(1)?);
+    }
+    Ok(())
+}
+
 impl Engine for SqliteEngine {
     fn commit(&mut self, batch: &WriteBatch, durability: Durability) -> Result<Seq> {
         if durability != self.durability {
@@ -210,7 +274,7 @@ impl Engine for SqliteEngine {
         }
         self.connection()?;
         if let Some(connection) = &mut self.connection {
-            Self::apply(connection, batch).map_err(Error::sqlite("commit a transaction"))?;
+            Self::apply(connection, batch)?;
         }
         self.seq += 1;
         Ok(Seq(self.seq))
@@ -228,6 +292,15 @@ impl Engine for SqliteEngine {
             .map_err(Error::sqlite("read a row"))
     }
 
+    fn get_many(&self, family: Family, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for chunk in keys.chunks(KEYS_PER_SELECT) {
+            read_chunk(self.connection()?, family, chunk, &mut found)
+                .map_err(Error::sqlite("read rows"))?;
+        }
+        Ok(keys.iter().map(|key| found.get(*key).cloned()).collect())
+    }
+
     fn scan(&self, family: Family, range: &Range, limit: usize) -> Result<Vec<Row>> {
         // A bound inside an OR is not one that the search stops at.
         let below = range.end.as_ref().map_or("", |_| "AND key < ?2");
@@ -236,7 +309,10 @@ impl Engine for SqliteEngine {
             "SELECT key, value FROM {} WHERE key >= ?1 {below} {above} ORDER BY key LIMIT ?4",
             family.name()
         );
-        let start = range.after.as_ref().unwrap_or(&range.start);
+        let start = range
+            .after
+            .as_ref()
+            .map_or(&range.start, |after| after.max(&range.start));
         let mut statement = self
             .connection()?
             .prepare_cached(&sql)

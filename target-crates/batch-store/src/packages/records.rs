@@ -1,18 +1,10 @@
-//! The package index: which files a package consists of, by integrity and id.
-//!
-//! A cache: a lost row is a later miss, so writes are acknowledged when queued
-//! and synced at checkpoints ([`Policy::package_index`]).
+//! The package index's record and its format.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use crate::codec::{Decoder, Encoder};
-use crate::durability::{Ack, Durability};
-use crate::engine::Engine;
-use crate::engine::sqlite::SqliteEngine;
 use crate::error::{Error, Result};
-use crate::table::{Family, Layout, Record, Table};
-use crate::writer::{CloseReport, Policy, Ticket, Writer};
+use crate::table::{Family, Layout, Record};
 
 /// The physical table. Rowid, because rows of about 1 KB and more would leave
 /// a clustered tree for overflow pages.
@@ -211,76 +203,5 @@ impl Record for PackageRow {
 
     fn primary_of(_index: usize, index_key: &[u8]) -> Result<Vec<u8>> {
         Ok(index_key.to_vec())
-    }
-}
-
-/// The index with its writer. Share it between producers by reference or `Arc`.
-#[derive(Debug)]
-pub struct PackageIndex {
-    writer: Writer,
-}
-
-impl PackageIndex {
-    /// Opens (or creates) the index in the file `path`.
-    ///
-    /// # Errors
-    /// When the database or the thread cannot be had.
-    pub fn open(path: &Path) -> Result<Self> {
-        let policy = Policy::package_index();
-        let engine = SqliteEngine::open(path, &[PACKAGE_INDEX], Durability::Checkpoint)?;
-        Self::over(Box::new(engine), policy)
-    }
-
-    /// The index over any engine and policy.
-    ///
-    /// # Errors
-    /// When the system gives no thread.
-    pub fn over(engine: Box<dyn Engine>, policy: Policy) -> Result<Self> {
-        Ok(Self {
-            writer: Writer::spawn(engine, policy)?,
-        })
-    }
-
-    /// Queues one row.
-    ///
-    /// # Errors
-    /// As [`Writer::submit`].
-    pub fn set(&self, row: PackageRow, level: Ack) -> Result<Ticket> {
-        self.writer.put(row, level)
-    }
-
-    /// Queues many rows, each with a ticket of its own, in order: a row that
-    /// cannot be encoded costs that row only, and the last of equal keys wins.
-    ///
-    /// # Errors
-    /// As [`Writer::submit`]; the rows before the refused one are queued.
-    pub fn set_many(
-        &self,
-        rows: impl IntoIterator<Item = PackageRow>,
-        level: Ack,
-    ) -> Result<Vec<Ticket>> {
-        rows.into_iter().map(|row| self.set(row, level)).collect()
-    }
-
-    /// The writer, for barriers and the frontier.
-    #[must_use]
-    pub fn writer(&self) -> &Writer {
-        &self.writer
-    }
-
-    /// Drains, syncs and reports. May be called twice.
-    ///
-    /// # Errors
-    /// As [`Writer::close`].
-    pub fn close(&self) -> Result<CloseReport> {
-        self.writer.close()
-    }
-
-    /// The committed row under `key`, from a reader's engine.
-    ///
-    /// # Errors
-    /// As [`Table::get`].
-    pub fn get(reader: &dyn Engine, key: &str) -> Result<Option<PackageRow>> {
-        Table::<PackageRow>::new().get(reader, key.as_bytes())
     }
 }

@@ -1,0 +1,44 @@
+//! Which names a config may use.
+
+use super::driver_metrics::{DRIVER_METRICS, DRIVER_PREFIX};
+use super::metric::is_metric_name;
+
+/// Whether a metric of this name can be printed by the script or is one of the driver's.
+pub(super) fn check_metric_name(name: &str) -> Result<(), String> {
+    if name.starts_with(DRIVER_PREFIX) {
+        return if DRIVER_METRICS.contains(&name) {
+            Ok(())
+        } else {
+            let meant = DRIVER_METRICS.iter().find(|known| known.starts_with(name));
+            let meant = meant.map_or(String::new(), |known| format!(" (did you mean {known:?}?)"));
+            Err(format!(
+                "is {name:?}{meant}; the driver's metrics are {}",
+                DRIVER_METRICS.join(", ")
+            ))
+        };
+    }
+    if is_metric_name(name) {
+        Ok(())
+    } else {
+        Err(format!(
+            "is {name:?}; use letters, digits, '_', '.' and 'µ'"
+        ))
+    }
+}
+
+/// Whether the hold-out variable can be set without harm to what the program or the script need.
+pub(super) fn check_hold_out_name(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty()
+        || !name.chars().all(allowed)
+        || name.starts_with(|c: char| c.is_ascii_digit())
+    {
+        return Err(format!(
+            "is {name:?}; use letters, digits and '_', not beginning with a digit"
+        ));
+    }
+    if name.starts_with("AUTORESEARCH_") || ["PATH", "HOME"].contains(&name) {
+        return Err(format!("is {name:?}, which has another meaning"));
+    }
+    Ok(())
+}

@@ -1,0 +1,483 @@
+//! What is measured beside the script's own figures, with real processes: the driver's metrics, DIGEST
+//! lines, held-out inputs, the script's clock against the driver's, counted instructions.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{CONFIG, EXACT_SCRIPT, NOISY_SCRIPT, Project, verdict};
+
+fn config(from: &str, to: &str) -> String {
+    assert!(CONFIG.contains(from), "{from}");
+    CONFIG.replace(from, to)
+}
+
+fn detail(run: &Value) -> &str {
+    run["detail"].as_str().expect("a detail")
+}
+
+fn pairs<'a>(line: &'a Value, phase: &str) -> Vec<&'a Value> {
+    let all = line["pairs"].as_array().expect("pairs");
+    all.iter().filter(|pair| pair["phase"] == phase).collect()
+}
+
+#[track_caller]
+fn number(value: &Value) -> f64 {
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+// DIGEST lines
+
+fn with_digest(script: &str) -> String {
+    format!("{script}[ ! -e src/out.txt ] || echo \"DIGEST out=$(cat src/out.txt)\"\n")
+}
+
+#[test]
+fn a_faster_candidate_with_another_output_is_refused_with_both_values_at_the_first_pair() {
+    let project = Project::new(&with_digest(NOISY_SCRIPT));
+    project.write("src/out.txt", "right\n");
+    project.commit("output");
+    project.ideas(&[
+        (
+            "wrong",
+            &[("src/cost.txt", "50\n"), ("src/out.txt", "wrong\n")],
+        ),
+        ("right", &[("src/cost.txt", "50\n")]),
+    ]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    assert_eq!(
+        project.verdicts(),
+        [
+            verdict("checks_failed", "digest_differs"),
+            verdict("keep", "improved")
+        ]
+    );
+    let runs = project.runs();
+    assert_eq!(
+        detail(&runs[0]),
+        "DIGEST out: parent right, candidate wrong"
+    );
+    let wrong = runs[0]["pairs"].as_array().expect("pairs");
+    assert_eq!(wrong.len(), 1, "the warm-up is enough");
+    assert_eq!(
+        wrong[0]["digests"],
+        serde_json::json!({"compared": 1, "differ": {"out": ["right", "wrong"]}})
+    );
+    let right = runs[1]["pairs"].as_array().expect("pairs");
+    assert!(
+        right
+            .iter()
+            .all(|pair| pair["digests"] == serde_json::json!({"compared": 1})),
+        "{right:?}"
+    );
+    let shown = project.run(&["show", "1"]).expect(0).stdout;
+    assert!(
+        shown.contains("checks: output differs")
+            && shown.contains("DIGEST out: parent right, candidate wrong")
+            && shown.contains("digests     1, compared in 1 pairs: DIFFER"),
+        "{shown}"
+    );
+    let shown = project.run(&["show", "2"]).expect(0).stdout;
+    assert!(shown.contains("equal on both sides"), "{shown}");
+    assert!(shown.contains("process     wall_ms "), "{shown}");
+}
+
+#[test]
+fn a_digest_that_the_candidate_no_longer_prints_is_a_difference() {
+    let script = format!("{EXACT_SCRIPT}[ $(cat src/cost.txt) = 50 ] || echo 'DIGEST out=abc'\n");
+    let project = Project::new(&script);
+    project.ideas(&[("silent", &[("src/cost.txt", "50\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(
+        project.verdicts(),
+        [verdict("checks_failed", "digest_differs")]
+    );
+    assert_eq!(
+        detail(&project.runs()[0]),
+        "DIGEST out: parent abc, candidate not printed"
+    );
+}
+
+#[test]
+fn an_output_that_differs_between_two_runs_of_the_same_code_stops_the_session() {
+    let script = format!("{EXACT_SCRIPT}echo \"DIGEST when=$RANDOM$RANDOM\"\n");
+    let project = Project::new(&script);
+    project.ideas(&[("any", &[("src/cost.txt", "50\n")])]);
+    let ran = project
+        .run(&["run", "-n", "1"])
+        .expect(3)
+        .says("two worktrees of the same commit compute different things");
+    assert!(ran.stderr.contains("DIGEST when: slot 0 "), "{ran:?}");
+    assert!(project.runs().is_empty());
+}
+
+#[test]
+fn a_candidate_with_an_unreadable_digest_is_a_crash() {
+    let project = Project::new(&with_digest(EXACT_SCRIPT));
+    project.write("src/out.txt", "right\n");
+    project.commit("output");
+    project.ideas(&[(
+        "garbled",
+        &[("src/cost.txt", "50\n"), ("src/out.txt", "two words\n")],
+    )]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("crash", "bad_metric")]);
+    let runs = project.runs();
+    assert!(
+        detail(&runs[0]).starts_with("malformed DIGEST line `DIGEST out=two words`"),
+        "{}",
+        detail(&runs[0])
+    );
+}
+
+// Held-out inputs
+
+/// Squares its input; a candidate with a memo prints the answer for the usual input 7.
+fn held_out_script(cost: &str) -> String {
+    format!(
+        "{cost}n=${{BENCH_SEED:-7}}\necho \"METRIC seed=$n\"\n\
+         if [ -e src/memo.txt ]; then echo \"DIGEST square=$(cat src/memo.txt)\"; else echo \"DIGEST square=$((n * n))\"; fi\n"
+    )
+}
+
+fn held_out_project(cost: &str) -> Project {
+    let config = config(
+        "\"self_report\"",
+        "\"hold_out_env\": \"BENCH_SEED\", \"env_allow\": [\"BENCH_*\"], \"self_report\"",
+    );
+    let project = Project::with_config(&held_out_script(cost), &config);
+    project.ideas(&[
+        (
+            "by-heart",
+            &[("src/cost.txt", "50\n"), ("src/memo.txt", "49\n")],
+        ),
+        ("honest", &[("src/cost.txt", "60\n")]),
+    ]);
+    // The user's own setting must not reach any run.
+    let ran = project.run_with(&["run", "-n", "2"], &[("BENCH_SEED", Path::new("8"))]);
+    let _ = ran.expect(0);
+    project
+}
+
+#[track_caller]
+fn assert_seeds(pair: &Value) {
+    let expected = match pair.get("hold_out") {
+        Some(seed) => number(seed),
+        None => 7.0,
+    };
+    for side in ["parent", "candidate"] {
+        assert_eq!(number(&pair[side]["seed"]), expected, "{pair}");
+    }
+}
+
+#[test]
+fn a_candidate_that_knows_the_usual_input_by_heart_is_caught_by_one_it_has_not_seen() {
+    let project = held_out_project(NOISY_SCRIPT);
+    assert_eq!(
+        project.verdicts(),
+        [
+            verdict("checks_failed", "digest_differs"),
+            verdict("keep", "improved")
+        ]
+    );
+    let ledger = project.ledger();
+    let runs = project.runs();
+    let said = detail(&runs[0]);
+    assert!(
+        said.starts_with("DIGEST square: parent ")
+            && said.contains(", candidate 49 (hold-out seed "),
+        "{said}"
+    );
+    let claim = ledger.last().expect("a claim");
+    assert_eq!(claim["type"], "claim");
+    for line in &ledger[1..] {
+        line["pairs"]
+            .as_array()
+            .expect("pairs")
+            .iter()
+            .for_each(assert_seeds);
+    }
+    let mut seeds = Vec::new();
+    for (pair, held_out) in pairs(&runs[1], "screen")
+        .into_iter()
+        .map(|pair| (pair, false))
+        .chain(
+            pairs(&runs[1], "confirm")
+                .into_iter()
+                .map(|pair| (pair, true)),
+        )
+        .chain(
+            pairs(claim, "end_to_end")
+                .into_iter()
+                .map(|pair| (pair, true)),
+        )
+    {
+        assert_eq!(pair.get("hold_out").is_some(), held_out, "{pair}");
+        seeds.extend(pair.get("hold_out").and_then(Value::as_u64));
+    }
+    let drawn = seeds.len();
+    seeds.sort_unstable();
+    seeds.dedup();
+    assert_eq!(seeds.len(), drawn, "each is fresh");
+    crate::recomputed::assert_recomputable(&project);
+}
+
+#[test]
+fn an_exact_metric_is_confirmed_with_the_usual_input_and_with_a_held_out_one() {
+    let project = held_out_project(EXACT_SCRIPT);
+    assert_eq!(
+        project.verdicts(),
+        [
+            verdict("checks_failed", "digest_differs"),
+            verdict("keep", "improved")
+        ]
+    );
+    let runs = project.runs();
+    let held_out: Vec<bool> = pairs(&runs[1], "confirm")
+        .iter()
+        .map(|pair| pair.get("hold_out").is_some())
+        .collect();
+    assert_eq!(held_out, [false, true]);
+    assert_eq!(crate::recomputed::assert_recomputable(&project), 2);
+}
+
+#[test]
+fn an_exact_gain_that_only_the_usual_input_has_is_not_confirmed() {
+    // The "improvement" costs more on any input but 7.
+    let script = "#!/usr/bin/env bash\nset -e\nn=${BENCH_SEED:-7}\nc=$(cat src/cost.txt)\n\
+        [ $n = 7 ] || [ $c = 100 ] || c=101\necho \"METRIC cost=$c\"\n";
+    let config = config(
+        "\"self_report\"",
+        "\"hold_out_env\": \"BENCH_SEED\", \"self_report\"",
+    );
+    let project = Project::with_config(script, &config);
+    project.ideas(&[("fitted", &[("src/cost.txt", "50\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("discard", "not_confirmed")]);
+    let runs = project.runs();
+    assert!(
+        detail(&runs[0]).starts_with("101 against 100 with the hold-out seed "),
+        "{}",
+        detail(&runs[0])
+    );
+}
+
+// The script's clock against the driver's
+
+/// Says what `src/cost.txt` says, and takes as long as `src/sleep.txt` says.
+fn lying_project(rule: &str) -> Project {
+    let script = format!("{NOISY_SCRIPT}sleep $(cat src/sleep.txt)\n");
+    let config = config(
+        "\"self_report\": \"off\"",
+        &format!("\"self_report\": \"{rule}\""),
+    );
+    let project = Project::with_config(&script, &config);
+    project.write("src/sleep.txt", "0.1\n");
+    project.commit("sleep");
+    project.ideas(&[(
+        "lie",
+        &[("src/cost.txt", "70\n"), ("src/sleep.txt", "0.16\n")],
+    )]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    project
+}
+
+#[test]
+fn a_script_that_says_faster_while_its_process_takes_longer_is_not_believed() {
+    let project = lying_project("block");
+    assert_eq!(project.verdicts(), [verdict("discard", "self_report")]);
+    let run = &project.runs()[0];
+    assert!(
+        detail(run).starts_with("the script's own time got better while driver.wall_ms got "),
+        "{}",
+        detail(run)
+    );
+    assert_eq!(run["self_report"]["metric"], "driver.wall_ms");
+    assert!(number(&run["self_report"]["median_percent"]) < -20.0);
+    assert!(number(&run["self_report"]["ln_e"]) >= 100f64.ln());
+    let shown = project.run(&["show", "1"]).expect(0).stdout;
+    assert!(shown.contains("self-report DISAGREES: "), "{shown}");
+    assert_eq!(crate::recomputed::assert_recomputable(&project), 1);
+}
+
+#[test]
+fn with_a_warning_only_the_disagreement_is_recorded_and_without_it_nothing_is() {
+    let project = lying_project("warn");
+    assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
+    assert_eq!(project.runs()[0]["self_report"]["metric"], "driver.wall_ms");
+    let project = lying_project("off");
+    assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
+    assert!(project.runs()[0].get("self_report").is_none());
+}
+
+// The driver's metrics
+
+/// A config with this primary metric and a wide guard on wall time.
+fn driver_config(metric: &str) -> String {
+    config(
+        "{\"name\": \"cost\", \"unit\": \"ms\"}",
+        &format!("\"{metric}\""),
+    )
+}
+
+/// Works in proportion to `src/cost.txt`, as the script's own process or as its child.
+fn working_script(start: &str) -> String {
+    format!(
+        "#!/usr/bin/env bash\nread -r n < src/cost.txt\n\
+         {start} awk -v n=$n 'BEGIN {{ for (i = 0; i < n * 10000; i++) x += i }}'\n"
+    )
+}
+
+#[test]
+fn wall_time_without_the_waiting_can_be_the_metric_of_a_script_that_execs_its_benchmark() {
+    let config = driver_config("driver.wall_adj_ms");
+    let project = Project::with_config(&working_script("exec"), &config);
+    project.ideas(&[("less", &[("src/cost.txt", "50\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
+    let run = &project.runs()[0];
+    for pair in run["pairs"].as_array().expect("pairs") {
+        for side in [&pair["parent"], &pair["candidate"]] {
+            let (wall, adjusted) = (&side["driver.wall_ms"], &side["driver.wall_adj_ms"]);
+            assert!(
+                0.0 < number(adjusted) && number(adjusted) <= number(wall),
+                "{side}"
+            );
+        }
+    }
+}
+
+#[test]
+fn it_is_refused_at_calibration_where_children_do_the_work() {
+    let config = driver_config("driver.wall_adj_ms");
+    let project = Project::with_config(&format!("{}:\n", working_script("")), &config);
+    let ran = project.run(&["noise", "--pairs", "6"]).expect(3);
+    let said = ran.says("driver.wall_adj_ms is not valid here");
+    let _ = said.says("start the benchmark with `exec`");
+    // Without being asked for, it is simply not there.
+    let config = driver_config("driver.cpu_ms");
+    let project = Project::with_config(&format!("{}:\n", working_script("")), &config);
+    let ran = project.run(&["noise", "--pairs", "6", "--json"]).expect(0);
+    let line: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    for pair in line["pairs"].as_array().expect("pairs") {
+        assert!(pair["parent"].get("driver.wall_adj_ms").is_none(), "{pair}");
+        assert!(number(&pair["parent"]["driver.cpu_ms"]) > 10.0, "{pair}");
+    }
+    assert!(line["advice"]["power"].is_number(), "{}", line["advice"]);
+}
+
+#[test]
+fn what_a_process_uses_is_at_least_what_it_was_made_to_use() {
+    // A string of 64 MiB, every page of which is written, and two naps.
+    let script = "#!/usr/bin/env bash\nsleep 0.05\nsleep 0.05\n\
+        awk 'BEGIN { s = \"x\"; while (length(s) < 67108864) s = s s; print \"METRIC cost=\" length(s) }'\n";
+    let project = Project::new(script);
+    let ran = project.run(&["noise", "--pairs", "6", "--json"]).expect(0);
+    let line: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    for pair in line["pairs"].as_array().expect("pairs") {
+        let side = &pair["parent"];
+        let of = |name: &str| number(&side[format!("driver.{name}")]);
+        assert!(of("wall_ms") >= 100.0, "{side}");
+        assert!(of("peak_rss_kib") >= 65_536.0, "{side}");
+        assert!(of("minor_faults") + of("major_faults") >= 100.0, "{side}");
+        assert!(of("ctx_voluntary") >= 2.0, "it slept twice: {side}");
+        let cpu = of("user_ms") + of("sys_ms");
+        assert!((of("cpu_ms") - cpu).abs() < 0.01 && cpu > 0.0, "{side}");
+    }
+}
+
+#[test]
+fn a_count_that_may_be_zero_can_be_a_guard_as_it_is() {
+    let project = Project::with_config(
+        EXACT_SCRIPT,
+        &config(
+            "\"guards\": [",
+            "\"guards\": [{\"name\": \"driver.major_faults\", \"tolerance_percent\": 99}, ",
+        ),
+    );
+    project.run(&["noise", "--pairs", "6"]).expect(0);
+}
+
+// Instructions
+
+/// Whether valgrind is here; says so where it is not.
+fn has_valgrind() -> bool {
+    let found = std::process::Command::new("valgrind")
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !found {
+        eprintln!("SKIPPED: valgrind is not installed, so counted instructions are not tested");
+    }
+    found
+}
+
+#[test]
+fn counted_instructions_are_an_exact_metric_with_a_threshold_of_a_thousandth() {
+    if !has_valgrind() {
+        return;
+    }
+    let script = working_script("exec").replace("n * 10000", "n * 100");
+    let project = Project::with_config(&script, &driver_config("driver.instructions"));
+    project.ideas(&[
+        ("comment", &[("src/note.txt", "two\n")]),
+        ("less", &[("src/cost.txt", "50\n")]),
+    ]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    assert_eq!(
+        project.verdicts(),
+        [verdict("discard", "no_gain"), verdict("keep", "improved")]
+    );
+    let calibration = &project.ledger()[1];
+    let rule = &calibration["primary"]["exact"]["jittering"];
+    assert!(number(&rule["min_delta"]) >= 1e-3, "{calibration}");
+    let run = &project.runs()[1];
+    let (parent, candidate) = (number(&run["incumbent"]), number(&run["metric"]));
+    assert!(
+        candidate > 1e5 && parent > candidate,
+        "{parent} {candidate}"
+    );
+}
+
+#[test]
+fn instructions_without_valgrind_are_a_clear_error() {
+    let project = Project::with_config(EXACT_SCRIPT, &driver_config("driver.instructions"));
+    // Every program of the usual path but valgrind.
+    let bin = project.beside("bin");
+    std::fs::create_dir(&bin).expect("a directory");
+    for name in ["bash", "git", "cat"] {
+        let path = std::env::var_os("PATH").expect("a path");
+        let program = std::env::split_paths(&path)
+            .map(|directory| directory.join(name))
+            .find(|program| program.is_file())
+            .expect("an ordinary program");
+        std::os::unix::fs::symlink(program, bin.join(name)).expect("a link");
+    }
+    let _ = project
+        .run_with(&["noise", "--pairs", "6"], &[("PATH", &bin)])
+        .expect(3)
+        .says("`driver.instructions` needs valgrind, which is not in PATH")
+        .says("hint: install it");
+}
+
+// Exact metrics
+
+#[test]
+fn the_smallest_gain_of_an_exact_metric_is_in_its_own_unit() {
+    let run = |min_delta: &str| {
+        let config = config(
+            "\"unit\": \"ms\"}",
+            &format!("\"unit\": \"MB\"{min_delta}}}"),
+        );
+        let project = Project::with_config(EXACT_SCRIPT, &config);
+        project.write("src/cost.txt", "1.25\n");
+        project.commit("megabytes");
+        project.ideas(&[("smaller", &[("src/cost.txt", "1\n")])]);
+        project.run(&["run", "-n", "1"]).expect(0);
+        project.verdicts()
+    };
+    assert_eq!(run(""), [verdict("discard", "no_gain")], "less than 1 MB");
+    assert_eq!(run(", \"min_delta\": 0.1"), [verdict("keep", "improved")]);
+}
