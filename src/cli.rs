@@ -1,5 +1,6 @@
 //! The command line's types; what the flags do is in `command`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -48,6 +49,8 @@ pub enum Command {
     Log(LogArgs),
     /// Show everything about one run
     Show(ShowArgs),
+    /// Write a report of the ledger: an HTML page, Markdown or JSON
+    Report(ReportArgs),
     /// Recompute verdicts from their recorded pairs alone and show how they came about
     Explain(ExplainArgs),
     /// Measure the head against the head without each kept commit: does it still pay?
@@ -186,6 +189,49 @@ pub struct ShowArgs {
     /// Print the run as JSON
     #[arg(long, conflicts_with = "diff")]
     pub json: bool,
+}
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE", conflicts_with = "serve")]
+    pub output: Option<PathBuf>,
+
+    /// What to write
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        conflicts_with = "serve"
+    )]
+    pub format: ReportFormat,
+
+    /// Another ledger: also a log of pi-autoresearch, codex-autoresearch, labloop or
+    /// karpathy/autoresearch
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Serve the page on this machine and keep it up to date while the loop runs
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
+    pub serve: Option<SocketAddr>,
+
+    /// Let --serve listen on an address that other machines can reach
+    #[arg(long, requires = "serve")]
+    pub remote: bool,
+}
+
+/// What `report` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ReportFormat {
+    /// One self-contained page
+    #[default]
+    Html,
+    /// For the text of a pull request
+    Md,
+    /// For programs
+    Json,
 }
 
 /// Flags of `explain`.

@@ -95,6 +95,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Noise(args) => command::noise::run(&global, &args),
         Command::Log(args) => command::log::run(&global, &args),
         Command::Ablate(args) => command::ablate::run(&global, &args),
+        Command::Report(args) => command::report::run(&global, &args),
         Command::Explain(args) => command::explain::run(&global, &args),
         Command::Show(args) => command::show::run(&global, &args),
         Command::Status(args) => command::status::run(&global, &args),

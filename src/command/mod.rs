@@ -9,6 +9,7 @@ pub mod init;
 pub mod ledger_read;
 pub mod log;
 pub mod noise;
+pub mod report;
 pub mod reproduce;
 pub mod run;
 pub mod show;

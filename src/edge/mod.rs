@@ -19,4 +19,5 @@ pub mod repo;
 pub mod repo_locks;
 pub mod repo_sys;
 pub mod repo_write;
+pub mod serve;
 pub mod slots;

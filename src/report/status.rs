@@ -189,7 +189,7 @@ pub fn json(summary: &Summary, running: Option<&Running>) -> String {
     format!("{value:#}\n")
 }
 
-fn session_json(session: &SessionSummary) -> Value {
+pub(super) fn session_json(session: &SessionSummary) -> Value {
     let segment = &session.segment;
     let line = segment.session.as_ref();
     let state = match session.claim_state() {
