@@ -194,9 +194,8 @@ pub(super) fn guards(row: &Row) -> Option<String> {
         .iter()
         .map(|guard| {
             let outcome = match guard.outcome {
-                GuardOutcome::Pass => "",
                 GuardOutcome::Fail => " fail",
-                GuardOutcome::Undecided => " undecided",
+                GuardOutcome::Pass | GuardOutcome::Undecided => "",
             };
             let gain = format::signed_percent(guard.median_percent);
             format!("{} {gain}{outcome}", format::one_line(&guard.name))

@@ -7,12 +7,13 @@ mod run;
 use serde_json::{Value, json};
 
 pub use idea::{Fate, fates};
-pub use run::{Detail, Evidence, MetricChange};
+pub use run::{Detail, Evidence, MetricChange, PhaseGains};
 
 use super::row::Row;
 use super::status;
 use crate::flow::decision::DecisionError;
 use crate::flow::entry::{Entry, Read, Segment};
+use crate::flow::explain::Explainer;
 use crate::flow::limits::cost_usd;
 use crate::flow::record::{AblationLine, CalibrationLine};
 use crate::flow::session::Past;
@@ -53,6 +54,7 @@ pub struct Run {
 #[derive(Debug, Default)]
 pub struct Builder {
     past: Past,
+    explainer: Explainer,
     summary: Summary,
     extras: Vec<Extra>,
     runs: Vec<Run>,
@@ -108,7 +110,7 @@ impl Builder {
                 let session = self.past.session.as_ref();
                 let setup = session.and_then(|session| session.trial_setup());
                 self.current().cost_usd += cost_usd(line);
-                Detail::of_ours(entry, line, setup)?
+                Detail::of_ours(entry, line, setup, &mut self.explainer)?
             }
             None => Detail::of_foreign(entry),
         };
@@ -175,4 +177,4 @@ impl Review {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -83,7 +83,8 @@ pub struct RowGain {
     pub confirmed: bool,
 }
 
-/// A guard that did not pass, or whose median is further from no change than the noise of one pair.
+/// A guard that failed, that stopped the candidate undecided, or whose median is further from no
+/// change than the noise of one pair.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MovedGuard {
     /// The metric.
@@ -160,11 +161,15 @@ pub fn measured_pairs(line: &RunLine) -> usize {
 
 /// The guards of a run that moved, in the ledger's order.
 pub fn guards_moved(line: &RunLine) -> Vec<MovedGuard> {
-    let moved = |guard: &&GuardResult| {
-        let is_beyond_noise = guard.median_percent.abs() > guard.scale.exp_m1() * 100.0;
-        is_beyond_noise || guard.outcome != GuardOutcome::Pass
+    // A candidate that was dropped early leaves every guard undecided.
+    let has_moved = |guard: &&GuardResult| match guard.outcome {
+        GuardOutcome::Fail => true,
+        GuardOutcome::Undecided if line.reason == Reason::GuardUndecided => true,
+        GuardOutcome::Pass | GuardOutcome::Undecided => {
+            guard.median_percent.abs() > guard.scale.exp_m1() * 100.0
+        }
     };
-    let moved = line.guards.iter().filter(moved);
+    let moved = line.guards.iter().filter(has_moved);
     moved
         .map(|guard| MovedGuard {
             name: guard.name.clone(),

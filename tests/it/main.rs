@@ -1,5 +1,7 @@
 //! The binary on real repositories, with scripted benchmarks.
 
+#[path = "../support/ledger_of.rs"]
+mod ledger_of;
 mod support;
 
 mod ablate;
@@ -12,6 +14,7 @@ mod ledger;
 mod measured;
 mod processes;
 mod recomputed;
+mod report;
 mod simulate;
 mod tidy;
 mod try_and_reproduce;

@@ -75,7 +75,7 @@ pub fn progress(session: &Session, runs: &[&Run]) -> Option<Html> {
         for point in of_kind() {
             let y = point
                 .value
-                .map_or(HEIGHT - BOTTOM - 6.0, |value| scale.y(value));
+                .map_or(HEIGHT - BOTTOM + 12.0, |value| scale.y(value));
             mark(&mut svg, kind, point.x, y, radius);
         }
         svg.raw("\"/>");
@@ -128,19 +128,13 @@ struct Scale {
 
 impl Scale {
     fn fit(points: &[Point]) -> Option<Self> {
-        let finite = |value: &f64| value.is_finite();
-        let mut values: Vec<f64> = points
-            .iter()
-            .filter_map(|point| point.incumbent)
-            .filter(finite)
-            .collect();
+        let kept = points.iter().filter(|point| point.kind == Kind::Keep);
+        let mut values: Vec<f64> = kept.filter_map(|point| point.value).collect();
+        values.extend(points.iter().filter_map(|point| point.incumbent));
         if values.is_empty() {
-            values = points
-                .iter()
-                .filter_map(|point| point.value)
-                .filter(finite)
-                .collect();
+            values = points.iter().filter_map(|point| point.value).collect();
         }
+        values.retain(|value| value.is_finite());
         let lo = values.iter().copied().reduce(f64::min)?;
         let hi = values.iter().copied().reduce(f64::max)?;
         if lo > 0.0 && hi / lo > LOG_FROM {
@@ -187,14 +181,14 @@ impl Scale {
                 decades.flat_map(|decade| steps.iter().map(move |step| step * 10f64.powi(decade)));
             return all.filter(|tick| self.holds(*tick)).collect();
         }
-        let rough = (self.hi - self.lo) / 5.0;
+        let rough = (self.hi - self.lo) / 8.0;
         let magnitude = 10f64.powf(rough.log10().floor());
         let factor = [1.0, 2.0, 5.0]
             .into_iter()
             .find(|factor| factor * magnitude >= rough);
         let step = factor.unwrap_or(10.0) * magnitude;
         let first = (self.lo / step).ceil();
-        (0..12)
+        (0..20)
             .map(|index| (first + f64::from(index)) * step)
             .filter(|tick| self.holds(*tick))
             .collect()

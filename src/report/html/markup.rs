@@ -44,15 +44,20 @@ impl Html {
         self
     }
 
-    /// Adds a coordinate of a picture, to a tenth; 0 for one that is not finite.
+    /// Adds a coordinate of a picture, to a tenth; 0 for one that is not finite. Numbers in a row are
+    /// kept apart.
     pub fn at(&mut self, coordinate: f64) -> &mut Self {
         let finite = if coordinate.is_finite() {
             coordinate
         } else {
             0.0
         };
-        // A space before it: `M1 2` and `M 1 2` are the same path.
-        write!(self.text, " {finite:.1}").ok();
+        let gap = if self.text.ends_with(|c: char| c.is_ascii_digit()) {
+            " "
+        } else {
+            ""
+        };
+        write!(self.text, "{gap}{finite:.1}").ok();
         self
     }
 
@@ -62,7 +67,8 @@ impl Html {
         self
     }
 
-    /// Adds data as JSON, for a script element: nothing in it can end the element.
+    /// Adds data to be shown as JSON, for a script element: nothing in it can end the element, and
+    /// overrides of the writing direction are replaced.
     pub fn json(&mut self, value: &impl serde::Serialize) -> &mut Self {
         let json =
             serde_json::to_string(value).expect("reports hold finite numbers and string keys");
@@ -71,6 +77,7 @@ impl Html {
                 '<' => self.text.push_str("\\u003c"),
                 '>' => self.text.push_str("\\u003e"),
                 '&' => self.text.push_str("\\u0026"),
+                c if format::overrides_direction(c) => self.text.push('\u{fffd}'),
                 '\u{2028}' => self.text.push_str("\\u2028"),
                 '\u{2029}' => self.text.push_str("\\u2029"),
                 c => self.text.push(c),
@@ -109,14 +116,15 @@ mod tests {
             let json = html.into_string();
             let ends = json.contains(['<', '>', '&', '\u{2028}', '\u{2029}']);
             prop_assert!(!ends, "{json}");
-            prop_assert_eq!(serde_json::from_str::<String>(&json).expect("it is JSON"), text);
+            let expected = text.replace(format::overrides_direction, "\u{fffd}");
+            prop_assert_eq!(serde_json::from_str::<String>(&json).expect("it is JSON"), expected);
         }
     }
 
     #[test]
     fn a_coordinate_that_is_no_number_is_none() {
         let mut html = Html::new();
-        html.at(f64::NAN).at(1.26).at(-3.0);
-        assert_eq!(html.into_string(), " 0.0 1.3 -3.0");
+        html.raw("M").at(f64::NAN).at(1.26).raw("H").at(-3.0);
+        assert_eq!(html.into_string(), "M0.0 1.3H-3.0");
     }
 }

@@ -13,11 +13,11 @@ const COLUMNS: [(&str, &str); 9] = [
     ("run", "num"),
     ("verdict", ""),
     ("gain", "num"),
-    ("metric", "wide"),
+    ("metric", "num wide"),
     ("guards moved", "wider"),
     ("gate", "wider"),
     ("time", "num wide"),
-    ("by", "wide"),
+    ("by", "by wide"),
     ("description", ""),
 ];
 
@@ -114,8 +114,9 @@ fn row(html: &mut Html, run: &Run) {
         .text(&reason::verdict(row.status, row.reason))
         .raw("</td>");
     gain(html, row);
-    number_cell(html, "wide", row.metric, &metric(row));
-    cell(html, "wider", &log::guards(row).unwrap_or_default());
+    number_cell(html, "num wide", row.metric, &metric(row));
+    let guards = log::guards(row).unwrap_or_default();
+    cell(html, "wider", &guards.replace(" %", "\u{a0}%"));
     cell(
         html,
         "wider",
@@ -135,7 +136,7 @@ fn row(html: &mut Html, run: &Run) {
     let by = [row.proposer.as_deref(), row.idea.as_deref()];
     cell(
         html,
-        "wide",
+        "by wide",
         &by.into_iter().flatten().collect::<Vec<_>>().join("/"),
     );
     cell(html, "", &format::one_line(&row.description));

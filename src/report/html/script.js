@@ -192,7 +192,7 @@
 
   // One dot a pair, stacked where they fall together; all phases on one scale.
   function dots(gains, direction) {
-    const phases = Object.entries(gains).map(([phase, values]) => [phase, values.filter((value) => value !== null).map((value) => percentOf(value, direction))]);
+    const phases = gains.map(({ phase, log }) => [phase, log.filter((value) => value !== null).map((value) => percentOf(value, direction))]);
     const all = phases.flatMap(([, values]) => values).map(Math.abs);
     const reach = Math.max(0.01, ...all), bins = 60, tall = 66;
     const svg = draw("svg", { viewBox: "0 0 640 " + (tall * phases.length + 22), role: "img", class: "dots",
@@ -224,14 +224,14 @@
 
   // ln E after each pair; at the upper line the candidate goes to fresh pairs.
   function path(evidence) {
-    const values = [0, ...evidence.ln_e], top = Math.max(evidence.keep, ...values) * 1.05, bottom = Math.min(0, ...values);
+    const values = [0, ...evidence.ln_e], top = Math.max(evidence.keep, ...values) * 1.12, bottom = Math.min(0, ...values);
     const x = (index) => 60 + index / Math.max(1, values.length - 1) * 560, y = (value) => 12 + (top - value) / (top - bottom || 1) * 130;
-    const shown = (value) => { const e = Math.exp(value); return e >= 1e5 || e < 0.01 ? e.toExponential(1) : e >= 10 ? e.toFixed(0) : e.toFixed(2); };
+    const shown = (value) => { const e = Math.exp(value); if (!value) return "1"; return e >= 1e5 || e < 0.01 ? e.toExponential(1) : e >= 10 ? e.toFixed(0) : e.toFixed(2); };
     const last = values[values.length - 1];
     const svg = draw("svg", { viewBox: "0 0 640 172", role: "img", class: "evidence", "aria-label": `E after ${values.length - 1} pairs: ${shown(last)}; it goes to fresh pairs at ${shown(evidence.keep)}` });
-    for (const [value, name] of [[evidence.keep, "goes on"], [0, ""]]) {
+    for (const [value, name] of [[evidence.keep, "from here on: fresh pairs"], [0, ""]]) {
       svg.append(draw("path", { class: value ? "line" : "grid", d: `M60 ${y(value)}H620` }), draw("text", { x: 54, y: y(value) + 4, class: "tick", "text-anchor": "end" }, shown(value)));
-      if (name) svg.append(draw("text", { x: 620, y: y(value) - 4, class: "tick", "text-anchor": "end" }, name));
+      if (name) svg.append(draw("text", { x: 66, y: y(value) - 4, class: "tick" }, name));
     }
     svg.append(draw("polyline", { class: "path", points: values.map((value, index) => x(index).toFixed(1) + "," + y(value).toFixed(1)).join(" ") }));
     svg.append(draw("circle", { class: "dot", cx: x(values.length - 1), cy: y(last), r: 3.5 }), draw("text", { x: 340, y: 166, class: "tick", "text-anchor": "middle" }, `E after each of ${values.length - 1} pairs (log scale); at the end ${shown(last)}`));

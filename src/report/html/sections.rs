@@ -118,13 +118,13 @@ pub(super) fn kept(html: &mut Html, session: &Session) {
         return;
     }
     let has_worth = !session.ablations.is_empty();
-    html.raw("<h3>Kept</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"kept commits\"><table><thead><tr><th scope=\"col\" class=\"num\">run</th><th scope=\"col\">commit</th><th scope=\"col\" class=\"num\">gain</th>")
+    html.raw("<h3>Kept</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"kept commits\"><table><thead><tr><th scope=\"col\" class=\"num\">run</th><th scope=\"col\" class=\"wide\">commit</th><th scope=\"col\" class=\"num\">gain</th>")
         .raw(if has_worth { "<th scope=\"col\">does it still pay?</th>" } else { "" })
         .raw("<th scope=\"col\">description</th></tr></thead><tbody>\n");
     for kept in &summary.kept {
         html.raw("<tr><td class=\"num\">");
         run_link(html, kept.run);
-        html.raw("</td><td><code>")
+        html.raw("</td><td class=\"wide\"><code>")
             .text(format::short_id(&kept.commit))
             .raw("</code></td><td class=\"num\">");
         if let Some(gain) = &kept.estimate {

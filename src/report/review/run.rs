@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::flow::decision::DecisionError;
 use crate::flow::entry::Entry;
-use crate::flow::explain::Explanation;
+use crate::flow::explain::Explainer;
+use crate::flow::measure::Judged;
 use crate::flow::record::{
     Durations, GateResult, GuardResult, Pair, Phase, RunLine, SelfReport, Status,
 };
@@ -28,9 +29,9 @@ pub struct Detail {
     /// Knob settings.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub knobs: BTreeMap<String, String>,
-    /// Log gain of each pair by phase, in order, warm-ups left out; null for a pair without one.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub gains: BTreeMap<&'static str, Vec<Option<f64>>>,
+    /// The gain of each pair, warm-ups left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gains: Vec<PhaseGains>,
     /// How the evidence grew in the screening.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
@@ -75,6 +76,15 @@ pub struct Detail {
     pub flamegraph: Option<String>,
 }
 
+/// The pairs of one phase.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PhaseGains {
+    /// What they were for.
+    pub phase: Phase,
+    /// Log gain of each, in order; null for a pair without one.
+    pub log: Vec<Option<f64>>,
+}
+
 /// The evidence for a gain after each pair of the screening.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evidence {
@@ -104,6 +114,7 @@ impl Detail {
         entry: &Entry,
         line: &RunLine,
         setup: Option<TrialSetup>,
+        explainer: &mut Explainer,
     ) -> Result<Self, DecisionError> {
         let mut detail = Self {
             detail: line.detail.clone(),
@@ -121,13 +132,8 @@ impl Detail {
             ..Self::of_foreign(entry)
         };
         if let Some(setup) = setup {
-            for pair in &line.pairs {
-                if let Some(phase) = phase_name(pair.phase) {
-                    let gain = setup.primary.gain(pair).ok().map(rounded);
-                    detail.gains.entry(phase).or_default().push(gain);
-                }
-            }
-            let explanation = Explanation::of(&setup, line)?;
+            detail.gains = gains(&line.pairs, &setup.primary);
+            let explanation = explainer.explain(&setup, line)?;
             detail.differences = explanation.differences;
             if !explanation.screen.is_empty() {
                 let path = explanation.screen.iter();
@@ -157,15 +163,19 @@ impl Detail {
     }
 }
 
-fn phase_name(phase: Phase) -> Option<&'static str> {
-    match phase {
-        Phase::WarmUp => None,
-        Phase::Screen => Some("screen"),
-        Phase::Confirm => Some("confirm"),
-        Phase::Guard => Some("guard"),
-        Phase::Calibrate => Some("calibrate"),
-        Phase::EndToEnd => Some("end_to_end"),
+pub(super) fn gains(pairs: &[Pair], primary: &Judged) -> Vec<PhaseGains> {
+    let mut phases: Vec<PhaseGains> = Vec::new();
+    for pair in pairs.iter().filter(|pair| pair.phase != Phase::WarmUp) {
+        let gain = primary.gain(pair).ok().map(rounded);
+        match phases.iter_mut().find(|of| of.phase == pair.phase) {
+            Some(of) => of.log.push(gain),
+            None => phases.push(PhaseGains {
+                phase: pair.phase,
+                log: vec![gain],
+            }),
+        }
     }
+    phases
 }
 
 fn metrics(pairs: &[Pair]) -> Vec<MetricChange> {
