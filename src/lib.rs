@@ -14,7 +14,7 @@
 //! | [`flow`] | the pure core, in the order in which the data flows: [`config`](flow::config), [`metric`](flow::metric), [`proposal`](flow::proposal), [`scope`](flow::scope), [`decision`](flow::decision), [`trial`](flow::trial) (the judgement of one candidate as a state machine), [`record`](flow::record) (the ledger's format), [`session`](flow::session) (a session as a fold over records), [`summary`](flow::summary) |
 //! | [`propose`] | where candidates come from: backlog, knob search, agents; pure |
 //! | [`simulate`] | keep/revert rules played on simulated noise, ours through [`flow::trial`] itself; pure |
-//! | [`edge`] | the only files that touch the world, one outside facility each: processes (duct), repository (git2), slots, ledger file, locks, signals, terminal (indicatif), host |
+//! | [`edge`] | the only files that touch the world, one outside facility each: processes (duct), repository (git2), slots, ledger file, locks, signals, terminal (indicatif), the loop's live state, the report's server, host |
 //! | [`driver`] | takes what the state machines need to the edges and the answers back |
 //! | [`report`] | records to tables, text and JSON; pure |
 //! | [`command`] | one file a subcommand; wires, holds no logic |

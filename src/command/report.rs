@@ -212,7 +212,8 @@ fn diff(repo: &Repo, parent: &str, candidate: &str) -> Option<String> {
     }
     let mut text = repo.diff_text(parent, candidate).ok()?;
     if text.len() > DIFF_BYTES_MAX {
-        let end = text[..text.floor_char_boundary(DIFF_BYTES_MAX)].rfind('\n');
+        let within = &text.as_bytes()[..DIFF_BYTES_MAX];
+        let end = within.iter().rposition(|byte| *byte == b'\n');
         text.truncate(end.unwrap_or(0));
         text.push_str("\n... the rest is in the repository");
     }

@@ -103,7 +103,7 @@ impl Explainer {
         let known = self.keep_pairs_min.take();
         let known = known.filter(|(params, _)| *params == setup.params);
         let (params, keep_pairs_min) =
-            known.unwrap_or_else(|| (setup.params.clone(), setup.params.keep_pairs_min()));
+            known.unwrap_or_else(|| (setup.params, setup.params.keep_pairs_min()));
         self.keep_pairs_min = Some((params, keep_pairs_min));
         Explanation::with(setup, line, keep_pairs_min)
     }

@@ -93,14 +93,14 @@ fn gains_are_by_phase_in_the_order_of_the_pairs_without_warm_ups() {
     let primary = crate::flow::session::judged(&samples::config_line().config).0;
     let pairs = [
         samples::pair(Phase::WarmUp, 100.0, 50.0),
-        samples::pair(Phase::Screen, 100.0, 50.0),
+        samples::pair(Phase::Screen, 100.0, 80.0),
         samples::pair(Phase::Confirm, 100.0, 100.0),
         samples::pair(Phase::Screen, 0.0, 50.0),
     ];
     let gains = run::gains(&pairs, &primary);
     assert_eq!(gains.len(), 2);
     assert_eq!(gains[0].phase, Phase::Screen);
-    assert_eq!(gains[0].log, [Some(0.693_147), None]);
+    assert_eq!(gains[0].log, [Some(0.223_144), None]);
     assert_eq!(gains[1].log, [Some(0.0)]);
 }
 
