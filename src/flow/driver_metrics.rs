@@ -115,8 +115,8 @@ pub fn metrics(usage: &Usage) -> BTreeMap<String, f64> {
 ///
 /// The kernel keeps the delay of each thread and adds it up for nobody, so only that of the process
 /// the driver started can be known when it ends: not of its children, which it reaps itself, nor of
-/// its other threads. It stands for the whole where that first thread did the work, alone
-/// ([`OWN_SHARE_MIN`], [`BUSY_RANGE`]).
+/// its other threads. It stands for the whole where that first thread did the work (at least 95 % of
+/// the processor time) and was busy (processor time is 0.9 to 1.05 of the adjusted time).
 ///
 /// # Errors
 /// Why it is not valid, as a clause for people.

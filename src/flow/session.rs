@@ -376,8 +376,9 @@ fn says_something(reason: Reason) -> bool {
     }
 }
 
-/// The primary metric and the guards with their tolerances. The parts of a composite are guards. Wall time is a guard of its own whenever
-/// it is not named already: a metric may not be bought with a slower process.
+/// The primary metric and the guards with their tolerances. The parts of a composite are guards. Wall
+/// time is a guard of its own whenever it is not named already: a metric may not be bought with a
+/// slower process.
 pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
     let primary = Judged {
         name: config.metric.name.clone(),

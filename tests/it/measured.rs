@@ -266,19 +266,21 @@ fn an_exact_gain_that_only_the_usual_input_has_is_not_confirmed() {
 
 // The script's clock against the driver's
 
-/// Says what `src/cost.txt` says, and takes as long as `src/sleep.txt` says.
+/// Says what `src/cost.txt` says, and takes as long as `src/sleep.txt` says: long enough for a busy
+/// machine to add little, and within the guard's tolerance.
 fn lying_project(rule: &str) -> Project {
     let script = format!("{NOISY_SCRIPT}sleep $(cat src/sleep.txt)\n");
     let config = config(
         "\"self_report\": \"off\"",
         &format!("\"self_report\": \"{rule}\""),
-    );
+    )
+    .replace("\"tolerance_percent\": 90", "\"tolerance_percent\": 99");
     let project = Project::with_config(&script, &config);
-    project.write("src/sleep.txt", "0.1\n");
+    project.write("src/sleep.txt", "0.3\n");
     project.commit("sleep");
     project.ideas(&[(
         "lie",
-        &[("src/cost.txt", "70\n"), ("src/sleep.txt", "0.16\n")],
+        &[("src/cost.txt", "70\n"), ("src/sleep.txt", "0.46\n")],
     )]);
     project.run(&["run", "-n", "1"]).expect(0);
     project

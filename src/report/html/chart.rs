@@ -211,7 +211,7 @@ fn axes(svg: &mut Html, scale: &Scale, runs: &[&Run]) {
             .text(&format::value(tick))
             .raw("</text>");
     }
-    let (first, last) = (runs.first(), runs.last());
+    let (first, last) = (runs.first(), runs.get(1..).and_then(<[&Run]>::last));
     for (run, x, anchor) in [(first, LEFT, "start"), (last, WIDTH - RIGHT, "end")] {
         if let Some(run) = run {
             svg.raw("<text class=\"tick\" text-anchor=\"")

@@ -49,7 +49,10 @@ pub(super) fn header(html: &mut Html, session: Option<&Session>, setting: &Setti
 /// What may be said of the whole, and no more.
 pub(super) fn claim(html: &mut Html, session: &Session) {
     let summary = &session.summary;
-    html.raw("<section class=\"claim\" aria-labelledby=\"claim\"><h2 id=\"claim\">Claim</h2>\n");
+    let is_better = matches!(summary.claim_state(), ClaimState::Better(_));
+    html.raw("<section class=\"claim")
+        .raw(if is_better { " better" } else { "" })
+        .raw("\" aria-labelledby=\"claim\"><h2 id=\"claim\">Claim</h2>\n");
     if let ClaimState::Better(claim) = summary.claim_state() {
         let direction = summary.segment.direction;
         html.raw("<p class=\"big\">")

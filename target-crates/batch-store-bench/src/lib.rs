@@ -7,8 +7,14 @@
 //! process exits 1 without the metric of that workload.
 
 pub mod alloc;
+#[cfg(feature = "compare")]
+pub mod compare;
+pub mod counters;
 pub mod digest;
+pub mod latency;
 pub mod metrics;
+#[cfg(feature = "compare")]
+pub mod peers;
 #[cfg(feature = "pprof")]
 pub mod profile;
 pub mod rng;
@@ -46,6 +52,12 @@ pub enum BenchError {
         /// As the generator has it.
         expected: String,
     },
+    /// Another store, or a process that runs one, failed.
+    #[error("a peer failed: {0}")]
+    Peer(String),
+    /// A thread of a workload panicked.
+    #[error("a thread of the workload panicked")]
+    Panicked,
     /// The profiler failed.
     #[error("failed to profile: {0}")]
     Profile(String),

@@ -1,56 +1,20 @@
 //! The `batch-store-bench` binary: prints `METRIC` and `DIGEST` lines, or exits 1 (a workload
 //! failed or stored the wrong rows) or 2 (usage).
 
+mod cli;
+
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use batch_store_bench::metrics::{Metric, peak_rss_kib};
+use batch_store_bench::counters::peak_rss_kib;
+use batch_store_bench::metrics::Metric;
 use batch_store_bench::scale::{PROFILE_VARIABLE, Scale};
 use batch_store_bench::workloads::{ALL, Workload};
 use batch_store_bench::{BenchError, Result};
+use cli::{Command, Run};
 
 #[global_allocator]
 static ALLOCATOR: batch_store_bench::alloc::Counting = batch_store_bench::alloc::Counting;
-
-const USAGE: &str = "usage: batch-store-bench [--list] [--only NAME]... [--profile OUT]
-
-  --list         print the workloads and exit
-  --only NAME    run this workload only; may be repeated
-  --profile OUT  write a CPU profile to OUT.svg and OUT.pb (needs --features pprof)
-
-BATCH_STORE_BENCH_PROFILE=full runs the large scales; the default is fast.";
-
-#[derive(Default)]
-struct Arguments {
-    list: bool,
-    only: Vec<String>,
-    profile: Option<PathBuf>,
-}
-
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let mut parsed = Arguments::default();
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
-        match argument.as_str() {
-            "--list" => parsed.list = true,
-            "--only" => parsed.only.push(value()?),
-            "--profile" => parsed.profile = Some(value()?.into()),
-            other => return Err(format!("unknown argument {other:?}")),
-        }
-    }
-    if let Some(name) = parsed
-        .only
-        .iter()
-        .find(|name| !ALL.iter().any(|workload| workload.name == **name))
-    {
-        return Err(format!("no workload is named {name:?}; --list prints them"));
-    }
-    if parsed.profile.is_some() && cfg!(not(feature = "pprof")) {
-        return Err("--profile needs a build with --features pprof".to_owned());
-    }
-    Ok(parsed)
-}
 
 fn run_one(workload: &Workload, scale: Scale, out: &mut dyn Write) -> Result<()> {
     let failed = |source| BenchError::Io {
@@ -76,28 +40,31 @@ fn print_digest(name: &str, out: &mut dyn Write) -> Result<()> {
     })
 }
 
-fn print(metrics: &[Metric], out: &mut dyn Write) -> Result<()> {
-    let failed = |source| BenchError::Io {
+fn output_failed(source: std::io::Error) -> BenchError {
+    BenchError::Io {
         action: "write to",
         path: "the standard output".into(),
         source,
-    };
+    }
+}
+
+fn print(metrics: &[Metric], out: &mut dyn Write) -> Result<()> {
     metrics
         .iter()
         .try_for_each(|metric| metric.print(out))
-        .map_err(failed)
+        .map_err(output_failed)
 }
 
-fn run(arguments: &Arguments, scale: Scale) -> Result<()> {
+fn run_all(run: &Run, scale: Scale) -> Result<()> {
     #[cfg(feature = "pprof")]
-    let profile = arguments
+    let profile = run
         .profile
         .as_ref()
         .map(|_| batch_store_bench::profile::Profile::start())
         .transpose()?;
     let mut out = std::io::stdout().lock();
     for workload in ALL {
-        if arguments.only.is_empty() || arguments.only.iter().any(|name| name == workload.name) {
+        if run.only.is_empty() || run.only.iter().any(|name| name == workload.name) {
             run_one(workload, scale, &mut out)?;
         }
     }
@@ -105,29 +72,69 @@ fn run(arguments: &Arguments, scale: Scale) -> Result<()> {
         print(&[Metric::count("peak_rss_kib", kib)], &mut out)?;
     }
     #[cfg(feature = "pprof")]
-    if let (Some(profile), Some(path)) = (profile, &arguments.profile) {
+    if let (Some(profile), Some(path)) = (profile, &run.profile) {
         profile.finish(path)?;
     }
     Ok(())
 }
 
+#[cfg(feature = "compare")]
+fn compare(compare: &cli::Compare) -> Result<String> {
+    use batch_store_bench::compare as comparing;
+
+    let options = compare.options;
+    let program = std::env::current_exe().map_err(|source| BenchError::Io {
+        action: "find",
+        path: "this program".into(),
+        source,
+    })?;
+    let mut progress = |table: &str, round, system: &str| {
+        eprintln!("{table}, round {round} of {}: {system}", options.rounds);
+    };
+    let comparisons = comparing::compare(&program, options, &mut progress)?;
+    let (machine, command) = (comparing::machine(), options.command());
+    match compare.is_json {
+        true => comparing::json(&machine, &command, &comparisons),
+        false => Ok(comparing::markdown(&machine, &command, &comparisons)),
+    }
+}
+
+fn list() -> String {
+    let line = |workload: &Workload| format!("{:14} {}\n", workload.name, workload.about);
+    ALL.iter().map(line).collect()
+}
+
+/// The text to print, after what the command printed itself.
+fn execute(command: &Command, scale: Scale) -> Result<String> {
+    match command {
+        Command::List => Ok(list()),
+        Command::Run(run) => run_all(run, scale).map(|()| String::new()),
+        #[cfg(feature = "compare")]
+        Command::Compare(options) => compare(options),
+        #[cfg(feature = "compare")]
+        Command::RunPeer {
+            table,
+            system,
+            rows,
+            dir,
+        } => batch_store_bench::compare::run_child(table, system, *rows, dir),
+    }
+}
+
 fn main() -> ExitCode {
-    let arguments = parse(std::env::args().skip(1));
+    let command = cli::parse(std::env::args().skip(1));
     let scale = Scale::from_env()
         .map_err(|value| format!("{PROFILE_VARIABLE}={value:?} is neither fast nor full"));
-    let (arguments, scale) = match (arguments, scale) {
-        (Ok(arguments), Ok(scale)) => (arguments, scale),
+    let (command, scale) = match (command, scale) {
+        (Ok(command), Ok(scale)) => (command, scale),
         (Err(message), _) | (_, Err(message)) => {
-            eprintln!("batch-store-bench: {message}\n\n{USAGE}");
+            eprintln!("batch-store-bench: {message}\n\n{}", cli::USAGE);
             return ExitCode::from(2);
         }
     };
-    if arguments.list {
-        ALL.iter()
-            .for_each(|workload| println!("{:14} {}", workload.name, workload.about));
-        return ExitCode::SUCCESS;
-    }
-    match run(&arguments, scale) {
+    let printed = execute(&command, scale)
+        .and_then(|text| write!(std::io::stdout(), "{text}").map_err(output_failed));
+    match printed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("batch-store-bench: {error}");

@@ -1,5 +1,6 @@
 //! What is measured, and how it is printed.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::time::Duration;
 
@@ -7,28 +8,26 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
     /// Letters, digits, `_`, `.` and `µ`; the unit is its ending.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Finite.
     pub value: f64,
 }
 
 impl Metric {
+    /// A measurement; its unit is in its name.
+    pub fn new(name: impl Into<Cow<'static, str>>, value: f64) -> Self {
+        let name = name.into();
+        Self { name, value }
+    }
+
     /// A duration in milliseconds.
-    #[must_use]
-    pub fn ms(name: &'static str, duration: Duration) -> Self {
-        Self {
-            name,
-            value: duration.as_secs_f64() * 1e3,
-        }
+    pub fn ms(name: impl Into<Cow<'static, str>>, duration: Duration) -> Self {
+        Self::new(name, duration.as_secs_f64() * 1e3)
     }
 
     /// A whole number.
-    #[must_use]
-    pub fn count(name: &'static str, value: u64) -> Self {
-        Self {
-            name,
-            value: value as f64,
-        }
+    pub fn count(name: impl Into<Cow<'static, str>>, value: u64) -> Self {
+        Self::new(name, value as f64)
     }
 
     /// Writes the line: whole numbers plainly, others with three decimals.
@@ -43,15 +42,4 @@ impl Metric {
             writeln!(out, "METRIC {name}={value:.3}")
         }
     }
-}
-
-/// Peak resident memory of this process in KiB, from `/proc/self/status`; `None`
-/// where there is no such file.
-#[must_use]
-pub fn peak_rss_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches("kB").trim().parse().ok()
 }

@@ -14,6 +14,11 @@ impl Encoder {
         Self::default()
     }
 
+    /// Writes after what `bytes` holds; [`Encoder::finish`] gives them back.
+    pub(crate) fn after(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+
     pub(crate) fn u64(&mut self, mut value: u64) -> &mut Self {
         while value >= 0x80 {
             self.bytes.push((value as u8 & 0x7f) | 0x80);

@@ -23,14 +23,7 @@ impl KeyBuilder {
     /// Adds a string.
     #[must_use]
     pub fn str(mut self, value: &str) -> Self {
-        for &byte in value.as_bytes() {
-            match byte {
-                0 => self.bytes.extend_from_slice(&[1, 1]),
-                1 => self.bytes.extend_from_slice(&[1, 2]),
-                byte => self.bytes.push(byte),
-            }
-        }
-        self.bytes.push(0);
+        append_str(&mut self.bytes, value);
         self
     }
 
@@ -52,6 +45,24 @@ impl KeyBuilder {
     pub fn finish(self) -> Vec<u8> {
         self.bytes
     }
+}
+
+/// Appends a string as a key's next component: [`KeyBuilder::str`] into a buffer
+/// that the caller has.
+pub fn append_str(out: &mut Vec<u8>, value: &str) {
+    // Without an early exit, so that the compiler can take many bytes at a time.
+    if value.bytes().fold(true, |plain, byte| plain & (byte > 1)) {
+        out.extend_from_slice(value.as_bytes());
+    } else {
+        for &byte in value.as_bytes() {
+            match byte {
+                0 => out.extend_from_slice(&[1, 1]),
+                1 => out.extend_from_slice(&[1, 2]),
+                byte => out.push(byte),
+            }
+        }
+    }
+    out.push(0);
 }
 
 /// Reads a key back, component by component.
@@ -102,6 +113,19 @@ impl<'a> KeyReader<'a> {
             }
         }
         String::from_utf8(value).map_err(|_| self.error("a key component is not UTF-8"))
+    }
+
+    /// Passes over a string and returns its bytes in the key, the final `00`
+    /// included: what [`KeyBuilder::str`] would write for it.
+    ///
+    /// # Errors
+    /// When the component has no end.
+    pub fn raw_str(&mut self) -> Result<&'a [u8]> {
+        let end = self.bytes.iter().position(|byte| *byte == 0);
+        let end = end.ok_or_else(|| self.error("a key component has no end"))?;
+        let (raw, rest) = self.bytes.split_at(end + 1);
+        self.bytes = rest;
+        Ok(raw)
     }
 
     /// Reads an unsigned integer.

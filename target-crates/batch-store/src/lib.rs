@@ -49,14 +49,16 @@ pub mod error;
 pub mod events;
 pub mod grants;
 pub mod keys;
+mod load;
 pub mod packages;
 pub mod page;
+mod sort;
 pub mod table;
 pub mod tuning;
 pub mod writer;
 
 pub use batch::{Op, WriteBatch};
-pub use bulk::{BulkLoad, SortedRun};
+pub use bulk::{BulkLoad, SortedRun, StagedLoad};
 pub use durability::{Ack, Durability, Frontier, Seq};
 pub use engine::fault::{FaultEngine, Faults};
 #[cfg(feature = "lsm")]
@@ -65,8 +67,9 @@ pub use engine::memory::MemoryEngine;
 pub use engine::segment::SegmentEngine;
 pub use engine::snapshot::{Quarantine, SnapshotCounts, SnapshotEngine};
 pub use engine::sqlite::SqliteEngine;
-pub use engine::{Engine, Range};
+pub use engine::{Engine, EngineKind, Range};
 pub use error::{Error, Result};
+pub use load::{EncodedLoad, LoadRow};
 pub use page::{Cursor, MAX_PAGE_ROWS, Page};
 pub use table::{Family, Layout, Record, Table};
 pub use writer::{

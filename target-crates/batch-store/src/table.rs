@@ -1,12 +1,10 @@
 //! [`Table`]: a typed record with its derived index keys, and the only way to
 //! put either into a [`WriteBatch`].
 
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use crate::batch::WriteBatch;
-use crate::bulk::{BulkLoad, SortedRun};
-use crate::engine::{Engine, Range};
+use crate::engine::{Engine, Range, Row};
 use crate::error::Result;
 use crate::page::{Cursor, Page, page_rows};
 
@@ -152,31 +150,35 @@ impl<R: Record> Table<R> {
         Ok(found)
     }
 
-    /// The records and their index entries, sorted, for a store that holds none of
-    /// their keys; of equal keys, the last record counts.
+    /// Adds a delete of each record under `keys`, as [`Table::stage_delete`], with
+    /// one read for all. Returns how many there were.
     ///
     /// # Errors
-    /// When a record cannot be encoded.
-    pub fn load(self, records: &[R]) -> Result<BulkLoad> {
-        let latest: BTreeMap<Vec<u8>, &R> = records.iter().map(|r| (r.key(), r)).collect();
-        let mut primary = SortedRun::with_capacity(R::PRIMARY, latest.len(), 0);
-        let mut entries = vec![Vec::with_capacity(latest.len()); R::INDEXES.len()];
-        for (key, record) in &latest {
-            primary.push(key, &record.encode()?)?;
-            for (entries, key) in entries.iter_mut().zip(record.index_keys()) {
-                entries.push(key);
+    /// When a stored record cannot be read; drop the batch then.
+    pub fn stage_delete_many(
+        self,
+        engine: &dyn Engine,
+        batch: &mut WriteBatch,
+        keys: &[Vec<u8>],
+    ) -> Result<usize> {
+        let borrowed: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+        let stored = engine.get_many(R::PRIMARY, &borrowed)?;
+        let mut deleted = 0;
+        for (key, stored) in keys.iter().zip(stored) {
+            let old = match batch.pending(R::PRIMARY, key) {
+                Some(pending) => pending.map(|value| R::decode(key, value)),
+                None => stored.map(|value| R::decode(key, &value)),
+            };
+            let Some(old) = old.transpose()? else {
+                continue;
+            };
+            for (family, index_key) in R::INDEXES.iter().zip(old.index_keys()) {
+                batch.delete(*family, index_key);
             }
+            batch.delete(R::PRIMARY, key.clone());
+            deleted += 1;
         }
-        let mut runs = vec![primary];
-        for (family, mut entries) in R::INDEXES.iter().zip(entries) {
-            entries.sort_unstable();
-            let mut run = SortedRun::with_capacity(*family, entries.len(), 0);
-            for key in &entries {
-                run.push(key, &[])?;
-            }
-            runs.push(run);
-        }
-        Ok(BulkLoad::new(runs))
+        Ok(deleted)
     }
 
     fn stage_index_deletes(
@@ -221,6 +223,19 @@ impl<R: Record> Table<R> {
             .transpose()
     }
 
+    /// The records under `keys`, in their order, with one read for all.
+    ///
+    /// # Errors
+    /// As [`Table::get`].
+    pub fn get_many(self, engine: &dyn Engine, keys: &[Vec<u8>]) -> Result<Vec<Option<R>>> {
+        let borrowed: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+        let values = engine.get_many(R::PRIMARY, &borrowed)?;
+        let found = keys.iter().zip(values);
+        found
+            .map(|(key, value)| value.map(|value| R::decode(key, &value)).transpose())
+            .collect()
+    }
+
     /// One page of the records whose primary key starts with `prefix`, at most
     /// `limit` rows (0: [`MAX_PAGE_ROWS`](crate::MAX_PAGE_ROWS)).
     ///
@@ -233,8 +248,24 @@ impl<R: Record> Table<R> {
         cursor: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<R>> {
-        self.pages(engine, R::PRIMARY, prefix, cursor, limit, |key, value| {
-            R::decode(key, value).map(Some)
+        self.list_as(engine, prefix, cursor, limit, R::decode)
+    }
+
+    /// [`Table::list`] with another decoder, for a caller that needs less than
+    /// the whole record.
+    pub(crate) fn list_as<T>(
+        self,
+        engine: &dyn Engine,
+        prefix: &[u8],
+        cursor: Option<&Cursor>,
+        limit: usize,
+        decode: fn(&[u8], &[u8]) -> Result<T>,
+    ) -> Result<Page<T>> {
+        let (rows, next) = page(engine, R::PRIMARY, prefix, cursor, limit)?;
+        let rows = rows.iter().map(|(key, value)| decode(key, value));
+        Ok(Page {
+            rows: rows.collect::<Result<_>>()?,
+            next,
         })
     }
 
@@ -251,50 +282,56 @@ impl<R: Record> Table<R> {
         cursor: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<R>> {
-        self.pages(
-            engine,
-            R::INDEXES[index],
-            prefix,
-            cursor,
-            limit,
-            |key, _| self.get(engine, &R::primary_of(index, key)?),
-        )
+        self.list_by_as(engine, index, prefix, cursor, limit, R::decode)
     }
 
-    fn pages(
+    /// [`Table::list_by`] with another decoder.
+    pub(crate) fn list_by_as<T>(
         self,
         engine: &dyn Engine,
-        family: Family,
+        index: usize,
         prefix: &[u8],
         cursor: Option<&Cursor>,
         limit: usize,
-        mut read: impl FnMut(&[u8], &[u8]) -> Result<Option<R>>,
-    ) -> Result<Page<R>> {
-        let after = cursor.map(|cursor| cursor.key(family)).transpose()?;
-        if after
-            .as_ref()
-            .is_some_and(|after| !after.starts_with(prefix))
-        {
-            return Err(crate::Error::InvalidCursor(
-                "it points outside the list".to_owned(),
-            ));
-        }
-        let limit = page_rows(limit);
-        let mut range = Range::prefix(prefix);
-        range.after = after;
-        let rows = engine.scan(family, &range, limit)?;
-        let next = (rows.len() == limit)
-            .then(|| rows.last().map(|(key, _)| Cursor::after(family, key)))
-            .flatten();
-        let mut records = Vec::new();
-        for (key, value) in &rows {
-            if let Some(record) = read(key, value)? {
-                records.push(record);
-            }
-        }
+        decode: fn(&[u8], &[u8]) -> Result<T>,
+    ) -> Result<Page<T>> {
+        let (entries, next) = page(engine, R::INDEXES[index], prefix, cursor, limit)?;
+        let keys = entries.iter().map(|(key, _)| R::primary_of(index, key));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let borrowed: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+        let values = engine.get_many(R::PRIMARY, &borrowed)?;
+        let found = keys.iter().zip(values);
+        let rows = found.filter_map(|(key, value)| value.map(|value| decode(key, &value)));
         Ok(Page {
-            rows: records,
+            rows: rows.collect::<Result<_>>()?,
             next,
         })
     }
+}
+
+/// The rows of a page, and where the next one starts.
+fn page(
+    engine: &dyn Engine,
+    family: Family,
+    prefix: &[u8],
+    cursor: Option<&Cursor>,
+    limit: usize,
+) -> Result<(Vec<Row>, Option<Cursor>)> {
+    let after = cursor.map(|cursor| cursor.key(family)).transpose()?;
+    if after
+        .as_ref()
+        .is_some_and(|after| !after.starts_with(prefix))
+    {
+        return Err(crate::Error::InvalidCursor(
+            "it points outside the list".to_owned(),
+        ));
+    }
+    let limit = page_rows(limit);
+    let mut range = Range::prefix(prefix);
+    range.after = after;
+    let rows = engine.scan(family, &range, limit)?;
+    let next = (rows.len() == limit)
+        .then(|| rows.last().map(|(key, _)| Cursor::after(family, key)))
+        .flatten();
+    Ok((rows, next))
 }

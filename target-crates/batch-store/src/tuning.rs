@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// Size of `SQLite`'s page cache, in KiB (`PRAGMA cache_size = -n`).
-pub const CACHE_KIB: u32 = 2000;
+pub const CACHE_KIB: u32 = 32_000;
 
 /// Bytes of the database file mapped into memory (`PRAGMA mmap_size`); 0 is none.
 pub const MMAP_BYTES: u64 = 0;
@@ -13,10 +13,20 @@ pub const MMAP_BYTES: u64 = 0;
 pub const PAGE_BYTES: u32 = 4096;
 
 /// Pages in the write-ahead log at which a commit starts a checkpoint.
-pub const WAL_AUTOCHECKPOINT_PAGES: u32 = 1000;
+pub const WAL_AUTOCHECKPOINT_PAGES: u32 = 10_000;
 
-/// Records in one transaction of [`GrantSession::put_grants`](crate::grants::GrantSession::put_grants).
-pub const BATCH_ROWS: usize = 256;
+/// Records that a thread encodes and sorts, at least: a bulk load of fewer than
+/// twice as many is encoded on the calling thread.
+pub const LOAD_SHARD_ROWS: usize = 1024;
+
+/// Threads that encode and sort a bulk load, at most.
+pub const LOAD_SHARDS: usize = 4;
+
+/// Stored records that a bulk load over others reads at a time.
+pub const LOAD_LOOKUP_ROWS: usize = 4096;
+
+/// Records in one transaction of [`GrantSession::delete_grants`](crate::grants::GrantSession::delete_grants).
+pub const DELETE_ROWS: usize = 10_000;
 
 /// Prepared statements a connection keeps.
 pub const STATEMENT_CACHE: usize = 16;
@@ -64,8 +74,8 @@ pub const SEGMENT_MAX: usize = 8;
 pub const SEGMENT_CACHE_BYTES: usize = 16 << 20;
 
 /// Bulk loads of fewer bytes go through the log like any batch: a segment of its
-/// own costs three syncs.
-pub const SEGMENT_INGEST_MIN_BYTES: usize = 64 << 10;
+/// own costs three syncs, and many small ones are merged again and again.
+pub const SEGMENT_INGEST_MIN_BYTES: usize = 1 << 20;
 
 /// Threads that encode a bulk load's blocks, at most.
 pub const SEGMENT_ENCODERS: usize = 4;
@@ -83,9 +93,6 @@ pub const ARTIFACT_QUEUE_ITEMS: usize = 16_384;
 
 /// Operations after which the artifact index's writer commits, at the latest.
 pub const ARTIFACT_BATCH_OPS: usize = 2048;
-
-/// Requests that the entity store's writer may hold uncommitted.
-pub const ENTITY_QUEUE_ITEMS: usize = 100_000;
 
 /// Bytes of keys and values that a writer may hold uncommitted.
 pub const QUEUE_BYTES: usize = 256 << 20;

@@ -221,17 +221,16 @@ pub fn run(dir: &Path, scale: Scale) -> Result<Vec<Metric>> {
     let percent = |observed: &Observed| {
         100.0 * observed.stalled.as_secs_f64() / observed.elapsed.as_secs_f64()
     };
-    let value = |name, value| Metric { name, value };
     let peak = flat_out.peak_resident.max(indexer.peak_resident) as u64;
     Ok(vec![
         Metric::ms("entities_ms", flat_out.elapsed),
-        value(
+        Metric::new(
             "entities_per_s",
             plan.events as f64 / flat_out.elapsed.as_secs_f64(),
         ),
-        value("entities_stall_percent", percent(&flat_out)),
+        Metric::new("entities_stall_percent", percent(&flat_out)),
         Metric::ms("entities_indexer_ms", indexer.elapsed),
-        value("entities_indexer_stall_percent", percent(&indexer)),
+        Metric::new("entities_indexer_stall_percent", percent(&indexer)),
         Metric::count("entities_peak_resident", peak),
         Metric::count("entities_history_rows", plan.history_rows()),
     ])

@@ -4,21 +4,23 @@
 //! id `grant-%08d`, entitlement `entitlement-%04d` of `i % 100`, principal
 //! `user-%08d` of `i % 1000`, one timestamp for all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use batch_store::grants::{Grant, GrantCounts, GrantReader, GrantSession};
-use batch_store::{Cursor, Page};
+use batch_store::grants::{
+    Grant, GrantCounts, GrantReader, GrantSession, SessionOptions, StoredGrant,
+};
+use batch_store::{Cursor, EngineKind, Page, Record};
 use crc32fast::Hasher;
 
 use super::timed;
-use crate::alloc::allocations;
+use crate::counters::costed;
 use crate::metrics::Metric;
 use crate::rng::Rng;
 use crate::scale::Scale;
 use crate::{BenchError, Result, verify};
 
-const SYNC_ID: &str = "2kPZ8mVtQ0yXcJ5bRfW7uLsNaEd";
+pub(crate) const SYNC_ID: &str = "2kPZ8mVtQ0yXcJ5bRfW7uLsNaEd";
 const DISCOVERED_AT_NS: i64 = 1_767_225_600_123_456_789;
 
 /// Grants `0..n` as the generator makes them.
@@ -57,7 +59,8 @@ pub fn generate_mixed(n: usize) -> Vec<Grant> {
     grants
 }
 
-/// Runs the primary workload.
+/// Runs the primary workload: the default engine, then the smaller sentinel of the
+/// same session on SQLite.
 ///
 /// # Errors
 /// When the store fails or holds the wrong rows.
@@ -68,14 +71,15 @@ pub fn run(dir: &Path, scale: Scale) -> Result<Vec<Metric>> {
     for sample in 0..scale.grant_samples {
         let work = dir.join(format!("work-{sample}"));
         archive = dir.join(format!("grants-{sample}.bsa"));
-        let before = allocations();
-        let (outcome, elapsed) = timed(|| write_and_pack(&work, &archive, &grants));
+        let (outcome, cost) = costed(|| write_and_pack(&work, &archive, &grants));
         outcome?;
-        let allocated = allocations() - before;
-        metrics.push(Metric::ms("grants_write_pack_ms", elapsed));
+        metrics.push(Metric::ms("grants_write_pack_ms", cost.elapsed));
         if sample == 0 {
-            metrics.push(Metric::count("allocations", allocated));
+            let written = cost.written_bytes as f64 / logical_bytes(&grants)? as f64;
+            metrics.push(Metric::count("allocations", cost.allocations));
             metrics.push(Metric::count("bytes_on_disk", file_bytes(&archive)?));
+            metrics.push(Metric::new("grants_written_per_byte", written));
+            metrics.push(Metric::count("grants_syncs", cost.syncs));
         }
         remove(&work)?;
     }
@@ -83,17 +87,59 @@ pub fn run(dir: &Path, scale: Scale) -> Result<Vec<Metric>> {
         let unpacked = dir.join(format!("unpacked-{sample}"));
         let (outcome, elapsed) = timed(|| unpack_and_read(&archive, &unpacked));
         let (reader, rows) = outcome?;
+        metrics.push(Metric::ms("grants_read_ms", elapsed));
+        let (scanned, elapsed) = timed(|| scan_by_entitlement(&reader, &grants));
+        metrics.push(Metric::ms("scan_by_entitlement_ms", elapsed));
+        verify("the grants by entitlement", &scanned?.len(), &grants.len())?;
         // Every sample read the same archive: its indexes are checked once.
         if sample == 0 {
             check(&reader, &rows, &grants)?
         } else {
             verify("the grants read", &rows, &grants)?
         }
-        metrics.push(Metric::ms("grants_read_ms", elapsed));
         drop(reader);
         remove(&unpacked)?;
     }
+    metrics.push(on_sqlite(dir, &grants[..scale.sqlite_grants])?);
     Ok(metrics)
+}
+
+/// Bytes of the keys and values of all rows and index entries, all grants being as
+/// long as the first.
+fn logical_bytes(grants: &[Grant]) -> Result<usize> {
+    let Some(grant) = grants.first().cloned() else {
+        return Ok(0);
+    };
+    let sync_id = SYNC_ID.to_owned();
+    let stored = StoredGrant { sync_id, grant };
+    let indexes: usize = stored.index_keys().iter().map(Vec::len).sum();
+    Ok((stored.key().len() + stored.encode()?.len() + indexes) * grants.len())
+}
+
+/// Every grant, entitlement by entitlement and page by page.
+fn scan_by_entitlement(reader: &GrantReader, grants: &[Grant]) -> Result<Vec<Grant>> {
+    let names = grants.iter().map(|grant| &grant.entitlement.entitlement);
+    let names: BTreeSet<&String> = names.collect();
+    let mut found = Vec::new();
+    for name in names {
+        found.extend(all_pages(|cursor| {
+            reader.list_by_entitlement(name, cursor, 0)
+        })?);
+    }
+    Ok(found)
+}
+
+fn on_sqlite(dir: &Path, grants: &[Grant]) -> Result<Metric> {
+    let options = SessionOptions {
+        engine: EngineKind::Sqlite,
+        ..SessionOptions::default()
+    };
+    let (work, archive) = (dir.join("sqlite"), dir.join("sqlite.bsa"));
+    let (outcome, elapsed) = timed(|| write_and_pack_on(options, &work, &archive, grants));
+    outcome?;
+    let (reader, rows) = unpack_and_read(&archive, &dir.join("sqlite-unpacked"))?;
+    check(&reader, &rows, grants)?;
+    Ok(Metric::ms("sqlite_grants_ms", elapsed))
 }
 
 /// Runs the second distribution, in calls of 500 grants.
@@ -123,7 +169,16 @@ pub fn run_mixed(dir: &Path, scale: Scale) -> Result<Vec<Metric>> {
 /// # Errors
 /// When the store fails.
 pub fn write_and_pack(work: &Path, archive: &Path, grants: &[Grant]) -> Result<()> {
-    let mut session = GrantSession::start(work, SYNC_ID)?;
+    write_and_pack_on(SessionOptions::default(), work, archive, grants)
+}
+
+fn write_and_pack_on(
+    options: SessionOptions,
+    work: &Path,
+    archive: &Path,
+    grants: &[Grant],
+) -> Result<()> {
+    let mut session = GrantSession::start_with(work, SYNC_ID, options)?;
     session.put_grants(grants)?;
     let mut sealed = session.end()?;
     sealed.pack(archive)?;
@@ -216,7 +271,7 @@ fn check(reader: &GrantReader, rows: &[Grant], given: &[Grant]) -> Result<()> {
     )
 }
 
-fn digest<'a>(grants: impl IntoIterator<Item = &'a Grant>) -> (usize, u32) {
+pub(crate) fn digest<'a>(grants: impl IntoIterator<Item = &'a Grant>) -> (usize, u32) {
     let mut hasher = Hasher::new();
     let mut count = 0;
     for grant in grants {
@@ -263,4 +318,36 @@ fn remove(dir: &Path) -> Result<()> {
         path: dir.to_owned(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_wrong_or_extra_grant_fails_the_verification() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let archive = dir.path().join("a.bsa");
+        let grants = generate_mixed(200);
+        write_and_pack(&dir.path().join("work"), &archive, &grants).expect("the store works");
+        let read = unpack_and_read(&archive, &dir.path().join("read"));
+        let (reader, rows) = read.expect("the store works");
+        check(&reader, &rows, &grants).expect("the right rows");
+        let is_refused = |rows: &[Grant], grants: &[Grant]| {
+            let outcome = check(&reader, rows, grants);
+            let is_found = matches!(outcome, Err(BenchError::Verification { .. }));
+            assert!(is_found, "{outcome:?}");
+        };
+        is_refused(&rows[1..], &grants);
+        is_refused(&rows, &[&grants[..], &[grant(999, 1, 1)]].concat());
+        let mut spoilt = rows.clone();
+        spoilt[50].discovered_at_ns += 1;
+        is_refused(&spoilt, &grants);
+        // Right by id, wrong in the index only: the expected entitlement differs.
+        let mut wrong = grants.clone();
+        wrong
+            .iter_mut()
+            .for_each(|grant| grant.entitlement.entitlement.push('x'));
+        is_refused(&rows, &wrong);
+    }
 }

@@ -1,5 +1,6 @@
 //! The workloads, by name.
 
+pub mod artifacts;
 pub mod entities;
 pub mod grants;
 pub mod heartbeats;
@@ -8,9 +9,9 @@ pub mod packages;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::Result;
 use crate::metrics::Metric;
 use crate::scale::Scale;
+use crate::{BenchError, Result};
 
 /// A workload: runs in an empty directory and returns what it measured, having
 /// verified what it stored.
@@ -37,13 +38,18 @@ pub const ALL: &[Workload] = &[
     },
     Workload {
         name: "packages",
-        about: "drain of a package index fed by four producers",
+        about: "drain of a package index fed by sixteen producers",
         run: packages::run,
     },
     Workload {
         name: "heartbeats",
-        about: "heartbeats acknowledged within a window, then all synced",
+        about: "heartbeats acknowledged: in a window, to clients that wait, and once synced",
         run: heartbeats::run,
+    },
+    Workload {
+        name: "artifacts",
+        about: "a burst of insertions into a warm artifact index, until synced",
+        run: artifacts::run,
     },
     Workload {
         name: "entities",
@@ -56,4 +62,19 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let value = work();
     (value, start.elapsed())
+}
+
+/// Does each piece of work on a thread of its own, all at once, and joins what
+/// they return.
+pub(crate) fn in_threads<T: Send>(
+    works: impl Iterator<Item = impl FnOnce() -> Result<Vec<T>> + Send>,
+) -> Result<Vec<T>> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = works.map(|work| scope.spawn(work)).collect();
+        let mut all = Vec::new();
+        for thread in threads {
+            all.extend(thread.join().map_err(|_| BenchError::Panicked)??);
+        }
+        Ok(all)
+    })
 }

@@ -116,9 +116,12 @@ fn bounds(family: Family, range: &Range) -> Option<KeyBounds> {
 }
 
 impl Open {
-    /// Loads rows in ascending order of their whole keys as one step, after
-    /// flushing the rows in memory, on which every ingestion of fjall's begins.
-    fn ingest(&mut self, rows: impl Iterator<Item = Result<(Vec<u8>, Vec<u8>)>>) -> Result<()> {
+    /// Loads rows (`None` deletes) in ascending order of their whole keys as one step,
+    /// after flushing the rows in memory, on which every ingestion of fjall's begins.
+    fn ingest(
+        &mut self,
+        rows: impl Iterator<Item = Result<(Vec<u8>, Option<Vec<u8>>)>>,
+    ) -> Result<()> {
         let mut ingestion = self
             .rows
             .start_ingestion()
@@ -126,9 +129,11 @@ impl Open {
         let mut len = 0;
         for row in rows {
             let (key, value) = row?;
-            ingestion
-                .write(key, value)
-                .map_err(Error::lsm("load a row"))?;
+            match value {
+                Some(value) => ingestion.write(key, value),
+                None => ingestion.write_tombstone(key),
+            }
+            .map_err(Error::lsm("load a row"))?;
             len += 1;
         }
         ingestion
@@ -143,7 +148,10 @@ impl Open {
         if !self.is_unflushed {
             return Ok(());
         }
-        self.ingest(std::iter::once(Ok((FLUSH_MARKER.to_vec(), Vec::new()))))
+        self.ingest(std::iter::once(Ok((
+            FLUSH_MARKER.to_vec(),
+            Some(Vec::new()),
+        ))))
     }
 }
 
@@ -238,8 +246,8 @@ impl Engine for LsmEngine {
         runs.sort_by_key(|run| prefix(run.family()));
         let rows = runs.into_iter().flat_map(|run| {
             run.rows().map(|(key, value)| {
-                check_value(run.family(), value)?;
-                Ok((full_key(run.family(), key)?, value.to_vec()))
+                check_value(run.family(), value.unwrap_or_default())?;
+                Ok((full_key(run.family(), key)?, value.map(<[u8]>::to_vec)))
             })
         });
         // The tables of an ingestion, and the rows before it, are synced always.
@@ -297,7 +305,7 @@ impl Engine for LsmEngine {
         let mut copy = Self::open(&target)?;
         let rows = open.rows.iter().map(|row| {
             let (key, value) = row.into_inner().map_err(Error::lsm("scan the tree"))?;
-            Ok((key.to_vec(), value.to_vec()))
+            Ok((key.to_vec(), Some(value.to_vec())))
         });
         copy.get_open_mut()?.ingest(rows)?;
         copy.close()?;

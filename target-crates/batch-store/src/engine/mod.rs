@@ -1,12 +1,15 @@
 //! [`Engine`]: what applies a [`WriteBatch`] whole or not at all.
 
 pub mod fault;
+mod kind;
 #[cfg(feature = "lsm")]
 pub mod lsm;
 pub mod memory;
 pub mod segment;
 pub mod snapshot;
 pub mod sqlite;
+
+pub use kind::EngineKind;
 
 use std::path::Path;
 
@@ -71,8 +74,8 @@ pub trait Engine: Send {
     /// stored or not, whole either way; any other error when nothing of it was applied.
     fn commit(&mut self, batch: &WriteBatch, durability: Durability) -> Result<Seq>;
 
-    /// Loads rows that are sorted already, as one atomic step; a row replaces
-    /// what its key holds. Same promises as [`Engine::commit`], less work.
+    /// Applies changes that are sorted already, as one atomic step; a row replaces
+    /// what its key holds, or deletes it. Same promises as [`Engine::commit`], less work.
     ///
     /// # Errors
     /// As [`Engine::commit`].

@@ -12,6 +12,7 @@ use rusqlite::{
 
 use super::{Engine, Range, Row};
 use crate::batch::{Op, WriteBatch};
+use crate::bulk::BulkLoad;
 use crate::disk::{Disk, RealDisk};
 use crate::durability::{Durability, Seq};
 use crate::error::{Error, Result};
@@ -123,14 +124,35 @@ impl SqliteEngine {
         })
     }
 
+    fn transact(
+        &mut self,
+        ops: usize,
+        durability: Durability,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<Seq> {
+        if durability != self.durability {
+            self.set_durability(durability)?;
+        }
+        self.connection()?;
+        if let Some(connection) = &mut self.connection {
+            Self::apply(connection, ops, write)?;
+        }
+        self.seq += 1;
+        Ok(Seq(self.seq))
+    }
+
     /// Whether the error leaves open what is stored is only asked of the commit
     /// itself: before it, nothing is.
-    fn apply(connection: &mut Connection, batch: &WriteBatch) -> Result<()> {
+    fn apply(
+        connection: &mut Connection,
+        ops: usize,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<()> {
         let fail = |error| Error::sqlite("commit a transaction")(error);
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .and_then(|transaction| {
-                write_ops(&transaction, batch.ops())?;
+                write(&transaction)?;
                 Ok(transaction)
             })
             .map_err(fail)?;
@@ -144,7 +166,7 @@ impl SqliteEngine {
             return Err(error);
         }
         Err(Error::Indeterminate {
-            ops: batch.len(),
+            ops,
             source: Box::new(error),
         })
     }
@@ -213,24 +235,46 @@ fn create_table(family: Family) -> String {
 /// Keys in one `SELECT` of [`Engine::get_many`]: what every build of `SQLite` takes.
 const KEYS_PER_SELECT: usize = 999;
 
+fn put_sql(family: Family) -> String {
+    format!(
+        "INSERT INTO {} (key, value) VALUES (?1, ?2) \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        family.name()
+    )
+}
+
+fn delete_sql(family: Family) -> String {
+    format!("DELETE FROM {} WHERE key = ?1", family.name())
+}
+
 fn write_ops(connection: &Connection, ops: &[Op]) -> rusqlite::Result<()> {
     // One statement for each run of changes of one kind.
     for run in ops.chunk_by(|a, b| a.family == b.family && a.value.is_some() == b.value.is_some()) {
         let Some(first) = run.first() else { continue };
-        let table = first.family.name();
         let sql = if first.value.is_some() {
-            format!(
-                "INSERT INTO {table} (key, value) VALUES (?1, ?2) \
-                 ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-            )
+            put_sql(first.family)
         } else {
-            format!("DELETE FROM {table} WHERE key = ?1")
+            delete_sql(first.family)
         };
         let mut statement = connection.prepare_cached(&sql)?;
         for op in run {
             match &op.value {
                 Some(value) => statement.execute(params![op.key, value])?,
                 None => statement.execute(params![op.key])?,
+            };
+        }
+    }
+    Ok(())
+}
+
+fn write_load(connection: &Connection, load: &BulkLoad) -> rusqlite::Result<()> {
+    for run in load.runs() {
+        let mut put = connection.prepare_cached(&put_sql(run.family()))?;
+        let mut delete = connection.prepare_cached(&delete_sql(run.family()))?;
+        for (key, value) in run.rows() {
+            match value {
+                Some(value) => put.execute(params![key, value])?,
+                None => delete.execute(params![key])?,
             };
         }
     }
@@ -269,15 +313,15 @@ fn collect_rows(
 
 impl Engine for SqliteEngine {
     fn commit(&mut self, batch: &WriteBatch, durability: Durability) -> Result<Seq> {
-        if durability != self.durability {
-            self.set_durability(durability)?;
-        }
-        self.connection()?;
-        if let Some(connection) = &mut self.connection {
-            Self::apply(connection, batch)?;
-        }
-        self.seq += 1;
-        Ok(Seq(self.seq))
+        self.transact(batch.len(), durability, |connection| {
+            write_ops(connection, batch.ops())
+        })
+    }
+
+    fn ingest(&mut self, load: &BulkLoad, durability: Durability) -> Result<Seq> {
+        self.transact(load.len(), durability, |connection| {
+            write_load(connection, load)
+        })
     }
 
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>> {

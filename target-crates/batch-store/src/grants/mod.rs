@@ -6,15 +6,19 @@
 //! takes grants. [`GrantReader`] reads either a finished directory or an archive.
 
 mod reader;
+mod record;
+mod sealed;
 mod session;
+mod status;
+mod writer;
 
-pub use reader::{GrantCounts, GrantReader};
-pub use session::{GrantSession, PutReport, SealedSession};
+pub use reader::GrantReader;
+pub use record::StoredGrant;
+pub use sealed::SealedSession;
+pub use session::{GrantSession, SessionOptions};
+pub use writer::{DurableEvery, GrantCounts, GrantWriter, PutReport};
 
-use crate::codec::{Decoder, Encoder};
-use crate::error::Result;
-use crate::keys::{KeyBuilder, KeyReader};
-use crate::table::{Family, Layout, Record};
+use crate::table::{Family, Layout};
 
 /// The grants, by sync and id.
 pub const GRANTS: Family = Family::new("grants", Layout::Clustered);
@@ -78,95 +82,5 @@ impl Grant {
             discovered_at_ns: 0,
             needs_expansion: false,
         }
-    }
-}
-
-/// A grant in its sync.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredGrant {
-    /// The sync that found it.
-    pub sync_id: String,
-    /// The grant.
-    pub grant: Grant,
-}
-
-impl Record for StoredGrant {
-    const PRIMARY: Family = GRANTS;
-    const INDEXES: &'static [Family] = &[BY_ENTITLEMENT, BY_PRINCIPAL];
-
-    fn key(&self) -> Vec<u8> {
-        KeyBuilder::new()
-            .str(&self.sync_id)
-            .str(&self.grant.id)
-            .finish()
-    }
-
-    fn index_keys(&self) -> Vec<Vec<u8>> {
-        let Grant {
-            id,
-            entitlement,
-            principal,
-            ..
-        } = &self.grant;
-        let key = || KeyBuilder::new().str(&self.sync_id);
-        let by_entitlement = key()
-            .str(&entitlement.entitlement)
-            .str(&principal.resource_type);
-        let by_principal = key().str(&principal.resource_type);
-        vec![
-            by_entitlement.str(&principal.resource).str(id).finish(),
-            by_principal.str(&principal.resource).str(id).finish(),
-        ]
-    }
-
-    fn encode(&self) -> Result<Vec<u8>> {
-        let Grant {
-            id,
-            entitlement,
-            principal,
-            discovered_at_ns,
-            needs_expansion,
-        } = &self.grant;
-        let mut out = Encoder::new();
-        out.str(&self.sync_id).str(id);
-        out.str(&entitlement.resource_type)
-            .str(&entitlement.resource)
-            .str(&entitlement.entitlement);
-        out.str(&principal.resource_type).str(&principal.resource);
-        out.i64(*discovered_at_ns).bool(*needs_expansion);
-        Ok(out.finish())
-    }
-
-    fn decode(_key: &[u8], value: &[u8]) -> Result<Self> {
-        let mut input = Decoder::new(GRANTS.name(), value);
-        let sync_id = input.string()?;
-        let grant = Grant {
-            id: input.string()?,
-            entitlement: EntitlementRef {
-                resource_type: input.string()?,
-                resource: input.string()?,
-                entitlement: input.string()?,
-            },
-            principal: PrincipalRef {
-                resource_type: input.string()?,
-                resource: input.string()?,
-            },
-            discovered_at_ns: input.i64()?,
-            needs_expansion: input.bool()?,
-        };
-        input.finish()?;
-        Ok(Self { sync_id, grant })
-    }
-
-    fn primary_of(index: usize, index_key: &[u8]) -> Result<Vec<u8>> {
-        let mut reader = KeyReader::new(Self::INDEXES[index].name(), index_key);
-        let sync_id = reader.str()?;
-        let components_between = if index == 0 { 3 } else { 2 };
-        for _ in 0..components_between {
-            reader.str()?;
-        }
-        let id = reader.str()?;
-        reader.finish()?;
-        Ok(KeyBuilder::new().str(&sync_id).str(&id).finish())
     }
 }

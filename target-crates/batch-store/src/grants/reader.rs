@@ -2,53 +2,98 @@
 
 use std::path::Path;
 
-use super::session::{DATABASE, SessionRow};
-use super::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, StoredGrant};
+use super::record::decode_grant;
+use super::status::SessionRow;
+use super::{Grant, GrantCounts, StoredGrant};
 use crate::archive;
-use crate::engine::Engine;
-use crate::engine::sqlite::SqliteEngine;
+use crate::engine::{Engine, EngineKind};
 use crate::error::{Error, Result};
 use crate::keys::KeyBuilder;
 use crate::page::{Cursor, Page};
 use crate::table::Table;
 
-/// Rows in each of a session's tables, as counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GrantCounts {
-    /// Grants.
-    pub grants: u64,
-    /// Entries by entitlement.
-    pub by_entitlement: u64,
-    /// Entries by principal.
-    pub by_principal: u64,
+/// The lists of a session's grants.
+pub(super) struct Lists<'a> {
+    pub(super) engine: &'a dyn Engine,
+    pub(super) sync_id: &'a str,
+}
+
+impl Lists<'_> {
+    fn prefix(&self) -> KeyBuilder {
+        KeyBuilder::new().str(self.sync_id)
+    }
+
+    pub(super) fn list(&self, cursor: Option<&Cursor>, limit: usize) -> Result<Page<Grant>> {
+        let prefix = self.prefix().finish();
+        let table = Table::<StoredGrant>::new();
+        table.list_as(self.engine, &prefix, cursor, limit, decode_grant)
+    }
+
+    pub(super) fn by_entitlement(
+        &self,
+        entitlement: &str,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<Grant>> {
+        self.by(0, self.prefix().str(entitlement), cursor, limit)
+    }
+
+    pub(super) fn by_principal(
+        &self,
+        resource_type: &str,
+        resource: &str,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<Grant>> {
+        let prefix = self.prefix().str(resource_type).str(resource);
+        self.by(1, prefix, cursor, limit)
+    }
+
+    fn by(
+        &self,
+        index: usize,
+        prefix: KeyBuilder,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<Grant>> {
+        let prefix = prefix.finish();
+        let table = Table::<StoredGrant>::new();
+        table.list_by_as(self.engine, index, &prefix, cursor, limit, decode_grant)
+    }
 }
 
 /// A reader of a finished session.
-#[derive(Debug)]
 pub struct GrantReader {
-    engine: SqliteEngine,
+    engine: Box<dyn Engine>,
     sync_id: String,
 }
 
+impl std::fmt::Debug for GrantReader {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("GrantReader")
+            .field("sync_id", &self.sync_id)
+            .finish_non_exhaustive()
+    }
+}
+
 impl GrantReader {
-    /// Opens a finished session's directory.
+    /// Opens a finished session's directory, whichever engine stored it.
     ///
     /// # Errors
     /// When there is none, or it was never finished.
     pub fn open(dir: &Path) -> Result<Self> {
-        let engine = SqliteEngine::open_read_only(&dir.join(DATABASE))?;
-        match SessionRow::load(&engine)? {
+        let unfinished = || Error::State {
+            action: "read grants",
+            reason: format!("{} holds no finished session", dir.display()),
+        };
+        let kind = EngineKind::of(dir)?.ok_or_else(unfinished)?;
+        let engine = kind.open_read_only(dir)?;
+        match SessionRow::load(&*engine)? {
             Some(row) if row.is_finished => Ok(Self {
                 engine,
                 sync_id: row.sync_id,
             }),
-            _ => {
-                let reason = format!("{} holds no finished session", dir.display());
-                Err(Error::State {
-                    action: "read grants",
-                    reason,
-                })
-            }
+            _ => Err(unfinished()),
         }
     }
 
@@ -67,18 +112,19 @@ impl GrantReader {
         &self.sync_id
     }
 
+    fn lists(&self) -> Lists<'_> {
+        Lists {
+            engine: &*self.engine,
+            sync_id: &self.sync_id,
+        }
+    }
+
     /// One page of all grants, by id, at most `limit` (0: the largest page).
     ///
     /// # Errors
     /// When the cursor is not this list's, or a row cannot be read.
     pub fn list(&self, cursor: Option<&Cursor>, limit: usize) -> Result<Page<Grant>> {
-        let prefix = KeyBuilder::new().str(&self.sync_id).finish();
-        Ok(grants(Table::new().list(
-            &self.engine,
-            &prefix,
-            cursor,
-            limit,
-        )?))
+        self.lists().list(cursor, limit)
     }
 
     /// One page of the grants of an entitlement, by principal.
@@ -91,17 +137,7 @@ impl GrantReader {
         cursor: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<Grant>> {
-        let prefix = KeyBuilder::new()
-            .str(&self.sync_id)
-            .str(entitlement)
-            .finish();
-        Ok(grants(Table::new().list_by(
-            &self.engine,
-            0,
-            &prefix,
-            cursor,
-            limit,
-        )?))
+        self.lists().by_entitlement(entitlement, cursor, limit)
     }
 
     /// One page of the grants of a principal, by id.
@@ -115,42 +151,21 @@ impl GrantReader {
         cursor: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<Grant>> {
-        let prefix = KeyBuilder::new()
-            .str(&self.sync_id)
-            .str(resource_type)
-            .str(resource)
-            .finish();
-        Ok(grants(Table::new().list_by(
-            &self.engine,
-            1,
-            &prefix,
-            cursor,
-            limit,
-        )?))
+        self.lists()
+            .by_principal(resource_type, resource, cursor, limit)
     }
 
     /// Rows of each table, counted now.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// When the store cannot be read.
     pub fn counts(&self) -> Result<GrantCounts> {
-        Ok(GrantCounts {
-            grants: self.engine.count(GRANTS)?,
-            by_entitlement: self.engine.count(BY_ENTITLEMENT)?,
-            by_principal: self.engine.count(BY_PRINCIPAL)?,
-        })
+        GrantCounts::recount(&*self.engine)
     }
 
     /// The engine, for what has no method here.
     #[must_use]
-    pub fn engine(&self) -> &SqliteEngine {
-        &self.engine
-    }
-}
-
-fn grants(page: Page<StoredGrant>) -> Page<Grant> {
-    Page {
-        rows: page.rows.into_iter().map(|stored| stored.grant).collect(),
-        next: page.next,
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.engine
     }
 }

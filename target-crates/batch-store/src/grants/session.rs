@@ -1,97 +1,91 @@
-//! The bulk session: open, filled, sealed, packed.
+//! The open session: filled, then sealed.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
-use super::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, GrantReader, SESSIONS, StoredGrant};
-use crate::archive::{self, ArchiveInfo};
-use crate::batch::WriteBatch;
-use crate::codec::{Decoder, Encoder};
-use crate::disk::{Disk, RealDisk};
+use super::reader::Lists;
+use super::status::SessionRow;
+use super::writer::{Core, Shared};
+use super::{
+    BY_ENTITLEMENT, BY_PRINCIPAL, DurableEvery, GRANTS, Grant, GrantCounts, GrantWriter, PutReport,
+    SESSIONS, SealedSession,
+};
 use crate::durability::Durability;
-use crate::engine::Engine;
-use crate::engine::sqlite::SqliteEngine;
+use crate::engine::{Engine, EngineKind};
 use crate::error::{Error, Result};
-use crate::table::{Family, Record, Table};
-use crate::tuning::BATCH_ROWS;
+use crate::page::{Cursor, Page};
+use crate::table::Family;
+use crate::tuning::LOAD_SHARDS;
 
-/// Name of the database in a session's directory, and in an archive.
-pub(super) const DATABASE: &str = "store.db";
+const FAMILIES: [Family; 4] = [GRANTS, BY_ENTITLEMENT, BY_PRINCIPAL, SESSIONS];
 
-/// The one row that says which session this is and whether it is whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SessionRow {
-    pub(super) sync_id: String,
-    pub(super) is_finished: bool,
+/// What a session is started with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionOptions {
+    /// The engine that stores it.
+    pub engine: EngineKind,
+    /// When what it takes survives power loss.
+    pub durable: DurableEvery,
 }
 
-impl SessionRow {
-    const KEY: &'static [u8] = b"session";
-
-    pub(super) fn load(engine: &dyn Engine) -> Result<Option<Self>> {
-        Table::<Self>::new().get(engine, Self::KEY)
-    }
-}
-
-impl Record for SessionRow {
-    const PRIMARY: Family = SESSIONS;
-    const INDEXES: &'static [Family] = &[];
-
-    fn key(&self) -> Vec<u8> {
-        Self::KEY.to_vec()
-    }
-
-    fn index_keys(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    fn encode(&self) -> Result<Vec<u8>> {
-        let mut out = Encoder::new();
-        out.str(&self.sync_id).bool(self.is_finished);
-        Ok(out.finish())
-    }
-
-    fn decode(_key: &[u8], value: &[u8]) -> Result<Self> {
-        let mut input = Decoder::new(SESSIONS.name(), value);
-        let row = Self {
-            sync_id: input.string()?,
-            is_finished: input.bool()?,
-        };
-        input.finish()?;
-        Ok(row)
-    }
-
-    fn primary_of(_index: usize, index_key: &[u8]) -> Result<Vec<u8>> {
-        Ok(index_key.to_vec())
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            engine: EngineKind::default(),
+            durable: DurableEvery::Session,
+        }
     }
 }
 
-/// What a [`GrantSession::put_grants`] call did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PutReport {
-    /// Grants taken, duplicates included.
-    pub grants: usize,
-    /// Transactions they were committed in.
-    pub commits: usize,
-}
-
-/// An open session: takes grants, and is not durable as a whole until
-/// [`GrantSession::end`] returned. After a crash, [`GrantSession::resume`] goes on.
+/// An open session: takes grants until it is sealed. After a crash before its end,
+/// [`GrantSession::resume`] goes on. Dropping one closes it, to be resumed.
 #[derive(Debug)]
 pub struct GrantSession {
-    engine: SqliteEngine,
+    writer: GrantWriter,
     dir: PathBuf,
-    sync_id: String,
 }
 
 impl GrantSession {
-    /// Starts a session in a new or empty directory.
+    /// Starts a session in a new or empty directory, durable at its end.
     ///
     /// # Errors
     /// When the directory holds a session already or cannot be written.
     pub fn start(dir: &Path, sync_id: &str) -> Result<Self> {
+        Self::start_with(dir, sync_id, SessionOptions::default())
+    }
+
+    /// Starts a session with a choice of engine and durability.
+    ///
+    /// # Errors
+    /// As [`GrantSession::start`].
+    pub fn start_with(dir: &Path, sync_id: &str, options: SessionOptions) -> Result<Self> {
         std::fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
-        let mut engine = open(dir)?;
-        if let Some(row) = SessionRow::load(&engine)? {
+        if let Some(found) = EngineKind::of(dir)?
+            && found != options.engine
+        {
+            let reason = format!("{} holds a {} store", dir.display(), found.name());
+            return Err(Error::State {
+                action: "start a session",
+                reason,
+            });
+        }
+        let engine = options.engine.open(dir, &FAMILIES)?;
+        Self::start_on(engine, dir, sync_id, options.durable)
+    }
+
+    /// Starts a session on an engine of the caller's, with the tables of [`GRANTS`],
+    /// [`BY_ENTITLEMENT`], [`BY_PRINCIPAL`] and [`SESSIONS`]. `dir` is where
+    /// [`SealedSession::pack`] puts its copy and [`SealedSession::into_reader`] looks.
+    ///
+    /// # Errors
+    /// As [`GrantSession::start`].
+    pub fn start_on(
+        mut engine: Box<dyn Engine>,
+        dir: &Path,
+        sync_id: &str,
+        durable: DurableEvery,
+    ) -> Result<Self> {
+        if let Some(row) = SessionRow::load(&*engine)? {
             let reason = format!("{} holds session {:?} already", dir.display(), row.sync_id);
             return Err(Error::State {
                 action: "start a session",
@@ -102,187 +96,190 @@ impl GrantSession {
             sync_id: sync_id.to_owned(),
             is_finished: false,
         };
-        write_row(&mut engine, &row)?;
-        Ok(Self {
+        // Power loss may take the row back, and with it all of the session: it is
+        // started again then.
+        row.store(&mut *engine, Durability::Checkpoint)?;
+        let core = Core {
             engine,
-            dir: dir.to_owned(),
-            sync_id: sync_id.to_owned(),
-        })
+            is_fresh: true,
+            is_dirty: true,
+            grants: Some(0),
+        };
+        Ok(Self::new(core, dir, row.sync_id, durable))
     }
 
-    /// Goes on with a session that a crash left unfinished.
+    /// Goes on with a session that a crash left unfinished, on the engine that it
+    /// was started with; each call is durable when it returns.
     ///
     /// # Errors
     /// When there is none, or it is finished.
     pub fn resume(dir: &Path) -> Result<Self> {
-        let action = "resume a session";
-        if !dir.join(DATABASE).exists() {
-            return Err(Error::State {
-                action,
-                reason: format!("{} holds none", dir.display()),
-            });
+        Self::resume_with(dir, DurableEvery::Call)
+    }
+
+    /// [`GrantSession::resume`] with a choice of durability.
+    ///
+    /// # Errors
+    /// As [`GrantSession::resume`].
+    pub fn resume_with(dir: &Path, durable: DurableEvery) -> Result<Self> {
+        match EngineKind::of(dir)? {
+            None => Err(none_to_resume(dir)),
+            Some(kind) => Self::resume_on(kind.open(dir, &FAMILIES)?, dir, durable),
         }
-        let engine = open(dir)?;
-        match SessionRow::load(&engine)? {
-            None => Err(Error::State {
-                action,
-                reason: format!("{} holds none", dir.display()),
-            }),
+    }
+
+    /// [`GrantSession::resume`] on an engine of the caller's.
+    ///
+    /// # Errors
+    /// As [`GrantSession::resume`].
+    pub fn resume_on(engine: Box<dyn Engine>, dir: &Path, durable: DurableEvery) -> Result<Self> {
+        match SessionRow::load(&*engine)? {
+            None => Err(none_to_resume(dir)),
             Some(row) if row.is_finished => Err(Error::State {
-                action,
+                action: "resume a session",
                 reason: format!("session {:?} is finished", row.sync_id),
             }),
-            Some(row) => Ok(Self {
-                engine,
-                dir: dir.to_owned(),
-                sync_id: row.sync_id,
-            }),
-        }
-    }
-
-    /// Stores the grants, in order; of equal ids the last wins, within a call and
-    /// across calls. Returned grants survive a kill; power loss may lose the
-    /// session as a whole until [`GrantSession::end`].
-    ///
-    /// # Errors
-    /// When a grant cannot be encoded or a commit fails. Earlier transactions of
-    /// the call stay, each with its indexes; repeat the call or drop the session.
-    pub fn put_grants(&mut self, grants: &[Grant]) -> Result<PutReport> {
-        let table = Table::<StoredGrant>::new();
-        let mut report = PutReport {
-            grants: grants.len(),
-            commits: 0,
-        };
-        for chunk in grants.chunks(BATCH_ROWS) {
-            let mut batch = WriteBatch::new();
-            for grant in chunk {
-                let record = StoredGrant {
-                    sync_id: self.sync_id.clone(),
-                    grant: grant.clone(),
+            Some(row) => {
+                let core = Core {
+                    engine,
+                    is_fresh: false,
+                    is_dirty: true,
+                    grants: None,
                 };
-                table.stage_put(&self.engine, &mut batch, &record)?;
+                Ok(Self::new(core, dir, row.sync_id, durable))
             }
-            self.engine.commit(&batch, Durability::EachCommit)?;
-            report.commits += 1;
         }
-        Ok(report)
     }
 
-    /// Removes the grants with these ids and their index entries; missing ones
-    /// are passed over. Returns how many there were.
-    ///
-    /// # Errors
-    /// As [`GrantSession::put_grants`].
-    pub fn delete_grants(&mut self, ids: &[&str]) -> Result<usize> {
-        let table = Table::<StoredGrant>::new();
-        let mut deleted = 0;
-        for chunk in ids.chunks(BATCH_ROWS) {
-            let mut batch = WriteBatch::new();
-            for id in chunk {
-                let key = crate::keys::KeyBuilder::new()
-                    .str(&self.sync_id)
-                    .str(id)
-                    .finish();
-                deleted += usize::from(table.stage_delete(&self.engine, &mut batch, &key)?);
-            }
-            self.engine.commit(&batch, Durability::EachCommit)?;
-        }
-        Ok(deleted)
-    }
-
-    /// Seals the session: when this returns, every grant survives power loss, in
-    /// the database file alone. On an error, the session can be resumed.
-    ///
-    /// # Errors
-    /// When the last commit or the sync fails.
-    pub fn end(mut self) -> Result<SealedSession> {
-        self.engine.sync()?;
-        let row = SessionRow {
-            sync_id: self.sync_id.clone(),
-            is_finished: true,
+    fn new(core: Core, dir: &Path, sync_id: String, durable: DurableEvery) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let shared = Shared {
+            sync_id,
+            durable,
+            threads: processors.min(LOAD_SHARDS),
+            core: Mutex::new(Some(core)),
         };
-        write_row(&mut self.engine, &row)?;
-        self.engine.sync()?;
-        Ok(SealedSession {
-            engine: self.engine,
-            dir: self.dir,
+        Self {
+            writer: GrantWriter {
+                shared: Arc::new(shared),
+            },
+            dir: dir.to_owned(),
+        }
+    }
+
+    /// A further handle to put and delete with, for another thread.
+    #[must_use]
+    pub fn writer(&self) -> GrantWriter {
+        self.writer.clone()
+    }
+
+    /// Stores the grants; see [`GrantWriter::put_grants`].
+    ///
+    /// # Errors
+    /// As [`GrantWriter::put_grants`].
+    pub fn put_grants(&mut self, grants: &[Grant]) -> Result<PutReport> {
+        self.writer.put_grants(grants)
+    }
+
+    /// Stores the newer grants; see [`GrantWriter::put_if_newer`].
+    ///
+    /// # Errors
+    /// As [`GrantWriter::put_grants`].
+    pub fn put_if_newer(&mut self, grants: &[Grant]) -> Result<PutReport> {
+        self.writer.put_if_newer(grants)
+    }
+
+    /// Removes the grants with these ids; see [`GrantWriter::delete_grants`].
+    ///
+    /// # Errors
+    /// As [`GrantWriter::put_grants`].
+    pub fn delete_grants(&mut self, ids: &[&str]) -> Result<usize> {
+        self.writer.delete_grants(ids)
+    }
+
+    /// Rows stored so far; see [`GrantWriter::counts`].
+    ///
+    /// # Errors
+    /// As [`GrantWriter::counts`].
+    pub fn counts(&self) -> Result<GrantCounts> {
+        self.writer.counts()
+    }
+
+    /// Reads what is stored so far; writers wait until `read` returns.
+    ///
+    /// # Errors
+    /// Those of `read`, or when a writer panicked.
+    pub fn read<T>(&self, read: impl FnOnce(&dyn Engine) -> Result<T>) -> Result<T> {
+        self.writer.step(|core| read(&*core.engine))
+    }
+
+    /// One page of the grants stored so far, by id, at most `limit` (0: the largest
+    /// page). What is put meanwhile appears where its id belongs, if that is still
+    /// to come; nothing else moves.
+    ///
+    /// # Errors
+    /// When the cursor is not this list's, or a row cannot be read.
+    pub fn list(&self, cursor: Option<&Cursor>, limit: usize) -> Result<Page<Grant>> {
+        self.read(|engine| self.lists(engine).list(cursor, limit))
+    }
+
+    /// One page of an entitlement's grants stored so far, by principal.
+    ///
+    /// # Errors
+    /// As [`GrantSession::list`].
+    pub fn list_by_entitlement(
+        &self,
+        entitlement: &str,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<Grant>> {
+        self.read(|engine| {
+            self.lists(engine)
+                .by_entitlement(entitlement, cursor, limit)
         })
     }
 
-    /// The engine, for reading what is committed so far.
-    #[must_use]
-    pub fn engine(&self) -> &SqliteEngine {
-        &self.engine
-    }
-}
-
-fn open(dir: &Path) -> Result<SqliteEngine> {
-    let families = [GRANTS, BY_ENTITLEMENT, BY_PRINCIPAL, SESSIONS];
-    SqliteEngine::open(&dir.join(DATABASE), &families, Durability::EachCommit)
-}
-
-fn write_row(engine: &mut SqliteEngine, row: &SessionRow) -> Result<()> {
-    let mut batch = WriteBatch::new();
-    Table::new().stage_put(&*engine, &mut batch, row)?;
-    engine.commit(&batch, Durability::EachCommit)?;
-    Ok(())
-}
-
-/// A finished session: read it, pack it, close it.
-#[derive(Debug)]
-pub struct SealedSession {
-    engine: SqliteEngine,
-    dir: PathBuf,
-}
-
-impl SealedSession {
-    /// Packs the session into one archive at `path`, replacing what is there.
-    /// The file is old or new at every moment, and durable when this returns.
-    /// After an error the session is as before; call it again.
-    ///
-    /// # Errors
-    /// When a file operation fails.
-    pub fn pack(&mut self, path: &Path) -> Result<ArchiveInfo> {
-        self.pack_with(path, &RealDisk)
-    }
-
-    /// [`SealedSession::pack`] through a disk of the caller's choice.
-    ///
-    /// # Errors
-    /// As [`SealedSession::pack`].
-    pub fn pack_with(&mut self, path: &Path, disk: &dyn Disk) -> Result<ArchiveInfo> {
-        let copy = self.dir.join("checkpoint");
-        if copy.exists() {
-            std::fs::remove_dir_all(&copy).map_err(Error::io("remove", &copy))?;
+    fn lists<'a>(&'a self, engine: &'a dyn Engine) -> Lists<'a> {
+        Lists {
+            engine,
+            sync_id: &self.writer.shared.sync_id,
         }
-        std::fs::create_dir(&copy).map_err(Error::io("create", &copy))?;
-        let files = self.engine.checkpoint(&copy)?;
-        let info = archive::pack(&copy, &files, path, disk)?;
-        std::fs::remove_dir_all(&copy).map_err(Error::io("remove", &copy))?;
-        Ok(info)
     }
 
-    /// The engine, for reading.
-    #[must_use]
-    pub fn engine(&self) -> &SqliteEngine {
-        &self.engine
-    }
-
-    /// Closes the session and opens a reader on its directory.
+    /// Ends the session: seals it, then makes it durable. When this returns, every
+    /// grant survives power loss. After an error the session can be resumed; to
+    /// repeat only the end, use [`GrantSession::seal`].
     ///
     /// # Errors
-    /// As [`SealedSession::close`] and [`GrantReader::open`].
-    pub fn into_reader(self) -> Result<GrantReader> {
-        let dir = self.dir.clone();
-        self.close()?;
-        GrantReader::open(&dir)
+    /// As [`GrantSession::seal`] and [`SealedSession::finish`].
+    pub fn end(self) -> Result<SealedSession> {
+        let mut sealed = self.seal()?;
+        sealed.finish()?;
+        Ok(sealed)
     }
 
-    /// Releases the database.
+    /// Waits for the writers' steps under way and refuses every further one.
     ///
     /// # Errors
-    /// When its last sync fails.
-    pub fn close(mut self) -> Result<()> {
-        self.engine.close()
+    /// When a writer panicked: resume the session then.
+    pub fn seal(self) -> Result<SealedSession> {
+        let core = self.writer.seal()?;
+        let sync_id = self.writer.shared.sync_id.clone();
+        Ok(SealedSession::new(core, self.dir.clone(), sync_id))
+    }
+}
+
+impl Drop for GrantSession {
+    fn drop(&mut self) {
+        // Closes the engine, so that the session can be resumed at once. Sealed
+        // sessions have let go of it already, and a panic leaves it to the last handle.
+        let _ = self.writer.seal();
+    }
+}
+
+fn none_to_resume(dir: &Path) -> Error {
+    Error::State {
+        action: "resume a session",
+        reason: format!("{} holds none", dir.display()),
     }
 }

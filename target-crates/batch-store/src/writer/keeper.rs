@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::CloseReport;
-use super::core::{Core, Guard, Life};
+use super::core::Core;
+use super::state::{Guard, Life, State};
 use crate::error::{Error, Result};
 
 impl Core {
@@ -34,7 +35,7 @@ impl Core {
     }
 
     /// How long until a batch is too old; `None` when only somebody else can tell.
-    fn deadline(&self, state: &super::core::State) -> Option<Duration> {
+    fn deadline(&self, state: &State) -> Option<Duration> {
         if state.is_led {
             return None;
         }

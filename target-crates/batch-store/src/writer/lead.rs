@@ -7,9 +7,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::core::{Core, Guard, Keeper, Life, State};
+use super::core::Core;
 use super::pending::{Pending, Request};
 use super::policy::{Coalesce, OnError};
+use super::state::{Guard, Keeper, Life, State};
 use crate::batch::WriteBatch;
 use crate::durability::Durability;
 use crate::engine::Engine;

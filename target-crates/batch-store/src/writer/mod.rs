@@ -5,7 +5,8 @@
 //! commits becomes the *leader* and commits for all who wait. Meanwhile others
 //! stage the next batch: their reads see open batch, then the batches waiting for
 //! their commit, then the engine. One thread, the *keeper*, commits what nobody
-//! waits for: batches that are too old, and requests acknowledged as enqueued.
+//! waits for: batches that are too old or full, and requests acknowledged as
+//! enqueued.
 
 mod core;
 mod keeper;
@@ -13,18 +14,20 @@ mod lead;
 mod pending;
 mod policy;
 mod stage;
+mod state;
 mod ticket;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use core::{Core, Life};
+use core::Core;
 use keeper::DeathGuard;
 pub use pending::Change;
 use pending::Work;
 pub use policy::{Coalesce, FlushWhen, OnError, OnFull, Policy};
 pub use stage::{Stage, View};
+use state::Life;
 pub use ticket::Ticket;
 
 use crate::batch::Op;
@@ -126,9 +129,7 @@ impl Writer {
     /// Submits a change whose ticket resolves at `level`. At [`Ack::Enqueued`] it
     /// is staged by somebody else, later, and this call waits for nothing but
     /// room; at any other level it is staged now, which waits for a commit under
-    /// way when the change reads rows that no waiting batch has. A change that
-    /// completes a batch commits it before this call returns, unless another
-    /// commit is under way.
+    /// way when the change reads rows that no waiting batch has.
     ///
     /// A change runs while the writer's lock is held: it must not use the writer,
     /// and what it takes, everybody waits for.

@@ -199,7 +199,7 @@ impl Policy {
     #[must_use]
     pub fn entity_store() -> Self {
         Self {
-            queue_items: tuning::ENTITY_QUEUE_ITEMS,
+            queue_items: tuning::ENTITY_CAPACITY,
             queue_bytes: tuning::QUEUE_BYTES,
             on_full: OnFull::Block,
             flush_when: FlushWhen {

@@ -6,14 +6,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use batch_store::archive::{self, MAX_MANIFEST_BYTES};
+use batch_store::disk::sim::{Fault, SimDisk};
 use batch_store::disk::{Disk, RealDisk};
-use batch_store::grants::{GrantReader, GrantSession, SealedSession};
-use batch_store::{Error, Result};
+use batch_store::grants::{GrantReader, GrantSession, SealedSession, SessionOptions};
+use batch_store::{EngineKind, Error, Result};
 
+use crate::hooked::FAMILIES;
 use crate::support::{all_pages, check_indexes, some_grants};
 
-fn sealed(dir: &Path, n: usize) -> SealedSession {
-    let mut session = GrantSession::start(dir, "s").unwrap();
+fn sealed(kind: EngineKind, dir: &Path, n: usize) -> SealedSession {
+    let options = SessionOptions {
+        engine: kind,
+        ..SessionOptions::default()
+    };
+    let mut session = GrantSession::start_with(dir, "s", options).unwrap();
     session.put_grants(&some_grants(n)).unwrap();
     session.end().unwrap()
 }
@@ -67,11 +73,17 @@ impl Disk for RecordingDisk {
 
 #[test]
 fn the_archive_is_synced_then_renamed_then_its_directory_is_synced() {
+    for kind in EngineKind::ALL {
+        synced_then_renamed(kind);
+    }
+}
+
+fn synced_then_renamed(kind: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("final");
     std::fs::create_dir(&out).unwrap();
     let disk = RecordingDisk::default();
-    sealed(&dir.path().join("work"), 20)
+    sealed(kind, &dir.path().join("work"), 20)
         .pack_with(&out.join("out.bsa"), &disk)
         .unwrap();
     assert_eq!(
@@ -81,12 +93,16 @@ fn the_archive_is_synced_then_renamed_then_its_directory_is_synced() {
 }
 
 #[test]
-fn a_failed_pack_leaves_the_old_archive_and_can_be_repeated() {
-    for fail in ["sync_file", "rename"] {
+fn invariants_20_and_33_a_failed_pack_leaves_the_old_archive_and_can_be_repeated() {
+    let faults = ["sync_file", "rename"];
+    for (fail, kind) in faults
+        .into_iter()
+        .flat_map(|fail| EngineKind::ALL.map(|kind| (fail, kind)))
+    {
         let dir = tempfile::tempdir().unwrap();
         let archive = dir.path().join("out.bsa");
         std::fs::write(&archive, "the old one").unwrap();
-        let mut sealed = sealed(&dir.path().join("work"), 20);
+        let mut sealed = sealed(kind, &dir.path().join("work"), 20);
         let disk = RecordingDisk {
             fail: Some(fail),
             ..RecordingDisk::default()
@@ -97,6 +113,7 @@ fn a_failed_pack_leaves_the_old_archive_and_can_be_repeated() {
         );
         assert_eq!(std::fs::read(&archive).unwrap(), b"the old one");
         assert!(!dir.path().join("out.bsa.tmp").exists());
+        assert!(!dir.path().join("work/checkpoint").exists());
         sealed.pack(&archive).unwrap();
         let reader = GrantReader::unpack(&archive, &dir.path().join("read")).unwrap();
         assert_eq!(reader.counts().unwrap().grants, 20);
@@ -104,17 +121,27 @@ fn a_failed_pack_leaves_the_old_archive_and_can_be_repeated() {
 }
 
 #[test]
-fn packing_and_unpacking_keeps_every_row_and_index_entry() {
+fn invariant_35_packing_and_unpacking_keeps_every_row_and_index_entry() {
+    for kind in EngineKind::ALL {
+        round_trip(kind);
+    }
+}
+
+fn round_trip(kind: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
     let archive = dir.path().join("out.bsa");
-    let info = sealed(&dir.path().join("work"), 700)
+    let info = sealed(kind, &dir.path().join("work"), 700)
         .pack(&archive)
         .unwrap();
     assert_eq!(
         info.archive_bytes,
         std::fs::metadata(&archive).unwrap().len()
     );
-    assert!(info.payload_bytes > info.archive_bytes);
+    // A database is compressed; segments are already, and only get a header.
+    match kind {
+        EngineKind::Sqlite => assert!(info.payload_bytes > info.archive_bytes),
+        EngineKind::Segment => assert!(info.archive_bytes - info.payload_bytes < 300),
+    }
     let reader = GrantReader::unpack(&archive, &dir.path().join("read")).unwrap();
     assert_eq!(
         all_pages(|cursor| reader.list(cursor, 0)).0,
@@ -125,11 +152,17 @@ fn packing_and_unpacking_keeps_every_row_and_index_entry() {
 
 #[test]
 fn equal_sessions_give_equal_archives() {
+    for kind in EngineKind::ALL {
+        equal_archives(kind);
+    }
+}
+
+fn equal_archives(kind: EngineKind) {
     let archives: Vec<Vec<u8>> = (0..2)
         .map(|_| {
             let dir = tempfile::tempdir().unwrap();
             let archive = dir.path().join("out.bsa");
-            sealed(&dir.path().join("work"), 700)
+            sealed(kind, &dir.path().join("work"), 700)
                 .pack(&archive)
                 .unwrap();
             std::fs::read(archive).unwrap()
@@ -160,10 +193,18 @@ fn refused(bytes: &[u8], why: &str) {
 }
 
 #[test]
-fn a_truncated_or_altered_or_lengthened_archive_is_refused() {
+fn invariant_34_a_truncated_or_altered_or_lengthened_archive_is_refused() {
+    for kind in EngineKind::ALL {
+        refused_when_altered(kind);
+    }
+}
+
+fn refused_when_altered(kind: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
     let archive = dir.path().join("out.bsa");
-    sealed(&dir.path().join("work"), 40).pack(&archive).unwrap();
+    sealed(kind, &dir.path().join("work"), 40)
+        .pack(&archive)
+        .unwrap();
     let bytes = std::fs::read(&archive).unwrap();
     for len in (0..bytes.len()).step_by(1 + bytes.len() / 97) {
         refused(&bytes[..len], &format!("cut to {len}"));
@@ -221,10 +262,14 @@ fn forged(
     archive.extend_from_slice(&(manifest.len() as u32).to_be_bytes());
     archive.extend_from_slice(&manifest);
     archive.extend_from_slice(&crc32fast::hash(&manifest).to_be_bytes());
-    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
-    encoder.include_checksum(true).unwrap();
-    std::io::Write::write_all(&mut encoder, payload).unwrap();
-    let frame = encoder.finish().unwrap();
+    let frame = if encoding == "stored" {
+        payload.to_vec()
+    } else {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.include_checksum(true).unwrap();
+        std::io::Write::write_all(&mut encoder, payload).unwrap();
+        encoder.finish().unwrap()
+    };
     archive.extend_from_slice(&frame);
     archive.extend_from_slice(&crc32fast::hash(&frame).to_be_bytes());
     archive
@@ -232,43 +277,39 @@ fn forged(
 
 #[test]
 fn the_format_is_what_the_documentation_says() {
-    let dir = tempfile::tempdir().unwrap();
-    let archive = dir.path().join("in.bsa");
-    std::fs::write(
-        &archive,
-        forged("sqlite", 1, "zstd", &[("a.bin", 5)], b"hello"),
-    )
-    .unwrap();
-    archive::unpack(&archive, &dir.path().join("read")).unwrap();
-    assert_eq!(
-        std::fs::read(dir.path().join("read/a.bin")).unwrap(),
-        b"hello"
-    );
+    for (kind, encoding) in [
+        (EngineKind::Sqlite, "zstd"),
+        (EngineKind::Segment, "stored"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let archive = dir.path().join("in.bsa");
+        let files = [("a.bin", 5)];
+        std::fs::write(&archive, forged(kind.name(), 1, encoding, &files, b"hello")).unwrap();
+        let found = archive::unpack(&archive, &dir.path().join("read")).unwrap();
+        assert_eq!(found, kind);
+        assert_eq!(
+            std::fs::read(dir.path().join("read/a.bin")).unwrap(),
+            b"hello"
+        );
+    }
 }
 
 #[test]
-fn a_hostile_archive_is_refused() {
-    for name in [
-        "", ".", "..", "../x", "/etc/x", "a/b", ".hidden", "a\0b", "a\\b", "é",
-    ] {
-        refused(&forged("sqlite", 1, "zstd", &[(name, 5)], b"hello"), name);
+fn invariants_35_and_36_a_hostile_archive_or_one_of_another_version_is_refused() {
+    for encoding in ["zstd", "stored"] {
+        let forged = |files: &[(&str, u64)]| forged("sqlite", 1, encoding, files, b"hello");
+        for name in [
+            "", ".", "..", "../x", "/etc/x", "a/b", ".hidden", "a\0b", "a\\b", "é",
+        ] {
+            refused(&forged(&[(name, 5)]), name);
+        }
+        refused(&forged(&[("a", 5), ("a", 5)]), "a name twice");
+        refused(&forged(&[("a", 4)]), "a payload longer than declared");
+        refused(&forged(&[("a", 6)]), "a payload shorter than declared");
+        refused(&forged(&[("a", 5), ("b", 1)]), "a file without bytes");
+        refused(&forged(&[("a", 5 << 30)]), "a file too large");
+        refused(&forged(&[("a", u64::MAX)]), "a length that overflows");
     }
-    refused(
-        &forged("sqlite", 1, "zstd", &[("a", 5), ("a", 5)], b"hello"),
-        "a name twice",
-    );
-    refused(
-        &forged("sqlite", 1, "zstd", &[("a", 4)], b"hello"),
-        "a payload longer than declared",
-    );
-    refused(
-        &forged("sqlite", 1, "zstd", &[("a", 6)], b"hello"),
-        "a payload shorter than declared",
-    );
-    refused(
-        &forged("sqlite", 1, "zstd", &[("a", 5 << 30)], b"hello"),
-        "a file too large",
-    );
     refused(
         &forged("sqlite", 2, "zstd", &[("a", 5)], b"hello"),
         "a newer version",
@@ -292,7 +333,9 @@ fn a_hostile_archive_is_refused() {
 fn an_archive_is_not_unpacked_over_other_files() {
     let dir = tempfile::tempdir().unwrap();
     let archive = dir.path().join("out.bsa");
-    sealed(&dir.path().join("work"), 4).pack(&archive).unwrap();
+    sealed(EngineKind::default(), &dir.path().join("work"), 4)
+        .pack(&archive)
+        .unwrap();
     std::fs::create_dir(dir.path().join("read")).unwrap();
     std::fs::write(dir.path().join("read/mine"), "mine").unwrap();
     assert!(matches!(
@@ -303,4 +346,89 @@ fn an_archive_is_not_unpacked_over_other_files() {
         std::fs::read(dir.path().join("read/mine")).unwrap(),
         b"mine"
     );
+}
+
+#[test]
+fn invariant_35_a_link_in_the_way_is_replaced_and_not_followed() {
+    for kind in EngineKind::ALL {
+        let dir = tempfile::tempdir().unwrap();
+        let (archive, mine) = (dir.path().join("out.bsa"), dir.path().join("mine"));
+        std::fs::write(&mine, "mine").unwrap();
+        std::os::unix::fs::symlink(&mine, dir.path().join("out.bsa.tmp")).unwrap();
+        std::os::unix::fs::symlink(&mine, &archive).unwrap();
+        sealed(kind, &dir.path().join("work"), 20)
+            .pack(&archive)
+            .unwrap();
+        assert_eq!(std::fs::read(&mine).unwrap(), b"mine");
+        assert!(std::fs::symlink_metadata(&archive).unwrap().is_file());
+        let reader = GrantReader::unpack(&archive, &dir.path().join("read")).unwrap();
+        assert_eq!(reader.counts().unwrap().grants, 20);
+    }
+}
+
+#[test]
+fn what_would_not_be_unpacked_is_not_packed() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("file"), "bytes").unwrap();
+    std::os::unix::fs::symlink("file", dir.path().join("link")).unwrap();
+    std::fs::create_dir(dir.path().join("dir")).unwrap();
+    let archive = dir.path().join("out.bsa");
+    let pack = |name: &str| {
+        let files = [name.to_owned()];
+        archive::pack(dir.path(), EngineKind::Sqlite, &files, &archive, &RealDisk)
+    };
+    for name in ["link", "dir", "missing", "../file", ".hidden"] {
+        assert!(pack(name).is_err(), "{name}");
+        assert!(!archive.exists() && !dir.path().join("out.bsa.tmp").exists());
+    }
+    pack("file").unwrap();
+}
+
+#[test]
+fn an_archive_without_a_finished_session_is_not_read() {
+    for kind in EngineKind::ALL {
+        let dir = tempfile::tempdir().unwrap();
+        let (work, copy) = (dir.path().join("work"), dir.path().join("copy"));
+        std::fs::create_dir(&work).unwrap();
+        std::fs::create_dir(&copy).unwrap();
+        let mut engine = kind.open(&work, &FAMILIES).unwrap();
+        let files = engine.checkpoint(&copy).unwrap();
+        let archive = dir.path().join("out.bsa");
+        archive::pack(&copy, kind, &files, &archive, &RealDisk).unwrap();
+        let outcome = GrantReader::unpack(&archive, &dir.path().join("read"));
+        assert!(matches!(outcome, Err(Error::State { .. })), "{outcome:?}");
+    }
+}
+
+#[test]
+fn invariants_20_and_33_whatever_disk_operation_of_a_pack_fails_the_next_pack_succeeds() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sealed = sealed(EngineKind::default(), &dir.path().join("work"), 600);
+    sealed.finish().unwrap();
+    let archive = dir.path().join("out.bsa");
+    let fault = |kind| [Fault::Fail(kind), Fault::FailAfter(kind)];
+    for fault in fault(std::io::ErrorKind::StorageFull) {
+        for at in 0.. {
+            std::fs::write(&archive, "the old one").unwrap();
+            let outcome = sealed.pack_with(&archive, &SimDisk::with_fault(at, fault));
+            if outcome.is_ok() {
+                assert!(at > 4, "{at} operations");
+                break;
+            }
+            assert!(!dir.path().join("out.bsa.tmp").exists(), "operation {at}");
+            if std::fs::read(&archive).unwrap() != b"the old one" {
+                // Only the last operations come after the rename, and then it is whole.
+                let read = dir.path().join(format!("read-{at}-{fault:?}"));
+                assert_eq!(
+                    GrantReader::unpack(&archive, &read)
+                        .unwrap()
+                        .counts()
+                        .unwrap()
+                        .grants,
+                    600
+                );
+            }
+            sealed.pack(&archive).unwrap();
+        }
+    }
 }

@@ -6,16 +6,26 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use batch_store::events::{BUCKETS, EVENTS, Event, EventLog};
-use batch_store::grants::{GrantReader, GrantSession};
+use batch_store::grants::{DurableEvery, GrantReader, GrantSession, SessionOptions};
 use batch_store::packages::PACKAGE_INDEX;
-use batch_store::{Ack, Durability, Engine, SqliteEngine, WriteBatch};
+use batch_store::{Ack, Durability, Engine, EngineKind, SqliteEngine, WriteBatch};
 
-use crate::support::some_grants;
+use crate::hooked::{FAMILIES, Hooked};
+use crate::support::{check_session, child, child_dir, some_grants};
 
 const NORMAL: &str = "1";
 const FULL: &str = "2";
+
+fn on_sqlite(dir: &Path) -> GrantSession {
+    let options = SessionOptions {
+        engine: EngineKind::Sqlite,
+        ..SessionOptions::default()
+    };
+    GrantSession::start_with(dir, "s", options).unwrap()
+}
 
 #[test]
 fn an_engine_opened_for_each_commit_runs_with_synchronous_full() {
@@ -52,22 +62,31 @@ fn a_commit_that_asks_for_a_sync_runs_with_synchronous_full() {
 #[test]
 fn a_session_never_runs_below_synchronous_normal() {
     let dir = tempfile::tempdir().unwrap();
-    let check = |engine: &SqliteEngine| {
+    let path = dir.path().join("store.db");
+    let engine = SqliteEngine::open(&path, &FAMILIES, Durability::Checkpoint).unwrap();
+    let engine = Arc::new(Mutex::new(engine));
+    let observed = engine.clone();
+    let check = move || {
+        let engine = observed.lock().unwrap();
         let level = engine.pragma("synchronous").unwrap();
         assert!(level == NORMAL || level == FULL, "synchronous is {level}");
         assert_eq!(engine.pragma("journal_mode").unwrap(), "wal");
     };
-    let mut session = GrantSession::start(dir.path(), "s").unwrap();
-    check(session.engine());
+    let hooked = Hooked::new(engine, |_, _| Ok(()));
+    let mut session =
+        GrantSession::start_on(hooked, dir.path(), "s", DurableEvery::Session).unwrap();
+    check();
     session.put_grants(&some_grants(600)).unwrap();
-    check(session.engine());
-    check(session.end().unwrap().engine());
+    check();
+    let sealed = session.end().unwrap();
+    check();
+    drop(sealed);
 }
 
 #[test]
 fn after_the_end_of_a_session_the_database_file_alone_holds_every_grant() {
     let dir = tempfile::tempdir().unwrap();
-    let mut session = GrantSession::start(&dir.path().join("work"), "s").unwrap();
+    let mut session = on_sqlite(&dir.path().join("work"));
     session.put_grants(&some_grants(1500)).unwrap();
     let sealed = session.end().unwrap();
     let copy = dir.path().join("copy");
@@ -85,15 +104,12 @@ fn after_the_end_of_a_session_the_database_file_alone_holds_every_grant() {
 #[test]
 fn grants_put_survive_a_process_that_never_closes_the_session() {
     let dir = tempfile::tempdir().unwrap();
-    child("child_that_puts_and_aborts", dir.path())
+    child("durability::child_that_puts_and_aborts", dir.path())
         .status()
         .unwrap();
     let mut session = GrantSession::resume(&dir.path().join("work")).unwrap();
-    assert_eq!(
-        session.engine().count(batch_store::grants::GRANTS).unwrap(),
-        700
-    );
-    crate::support::check_indexes(session.engine());
+    assert_eq!(session.counts().unwrap().grants, 700);
+    check_session(&session);
     session.put_grants(&some_grants(701)).unwrap();
     assert_eq!(
         session
@@ -108,28 +124,6 @@ fn grants_put_survive_a_process_that_never_closes_the_session() {
     );
 }
 
-/// This test binary again, running one ignored test that does the work of a child.
-fn child(name: &str, dir: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        &format!("durability::{name}"),
-        "--ignored",
-        "--test-threads=1",
-    ]);
-    command
-        .env("BATCH_STORE_TEST_DIR", dir)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null());
-    command
-}
-
-fn child_dir() -> std::path::PathBuf {
-    std::env::var_os("BATCH_STORE_TEST_DIR")
-        .expect("run by its parent test")
-        .into()
-}
-
 #[test]
 #[ignore = "a child of another test"]
 fn child_that_puts_and_aborts() {
@@ -142,8 +136,19 @@ fn child_that_puts_and_aborts() {
 #[ignore = "a child of another test"]
 fn child_that_packs() {
     let dir = child_dir();
-    let mut session = GrantSession::start(&dir.join("work"), "s").unwrap();
-    session.put_grants(&some_grants(100)).unwrap();
+    put_seal_and_pack(on_sqlite(&dir.join("work")), &dir);
+}
+
+#[test]
+#[ignore = "a child of another test"]
+fn child_that_packs_segments() {
+    let dir = child_dir();
+    put_seal_and_pack(GrantSession::start(&dir.join("work"), "s").unwrap(), &dir);
+}
+
+fn put_seal_and_pack(mut session: GrantSession, dir: &Path) {
+    // Enough for a segment of their own.
+    session.put_grants(&some_grants(20_000)).unwrap();
     let mut sealed = session.end().unwrap();
     std::fs::write(dir.join("sealed"), "").unwrap();
     sealed.pack(&dir.join("out.bsa")).unwrap();
@@ -170,12 +175,79 @@ fn child_that_acknowledges() {
     log.close().unwrap();
 }
 
+#[test]
+#[ignore = "a child of another test"]
+fn child_that_commits_until_it_is_killed() {
+    let dir = child_dir();
+    let log = EventLog::open(&dir.join("events.db")).unwrap();
+    let mut acknowledged = std::fs::File::create(dir.join("acknowledged")).unwrap();
+    for i in 0.. {
+        let level = if i % 3 == 2 {
+            Ack::Committed
+        } else {
+            Ack::Applied
+        };
+        let event = |part: i64| Event {
+            start_ns: 2 * i + part,
+            duration_ns: 0,
+            data: i.to_string(),
+        };
+        let pair = log.insert("b", vec![event(0), event(1)], level).unwrap();
+        pair.wait().unwrap();
+        if level == Ack::Committed {
+            std::io::Write::write_all(&mut acknowledged, b".").unwrap();
+        }
+    }
+}
+
+#[test]
+fn invariant_02_03_after_a_kill_a_prefix_of_whole_requests_with_every_committed_one_is_stored() {
+    for enough in [1, 7, 40] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = child(
+            "durability::child_that_commits_until_it_is_killed",
+            dir.path(),
+        )
+        .spawn()
+        .unwrap();
+        let acknowledged =
+            || std::fs::metadata(dir.path().join("acknowledged")).map_or(0, |it| it.len());
+        while acknowledged() < enough {
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "the child ended by itself"
+            );
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let reader = SqliteEngine::open(
+            &dir.path().join("events.db"),
+            &[EVENTS, BUCKETS],
+            Durability::EachCommit,
+        );
+        let reader = reader.unwrap();
+        let (found, _) =
+            crate::support::all_pages(|cursor| EventLog::list(&reader, "b", cursor, 0));
+        for (at, stored) in found.iter().enumerate() {
+            assert_eq!(stored.event.start_ns, at as i64);
+        }
+        assert_eq!(found.len() % 2, 0, "half of a request");
+        assert!(
+            found.len() as u64 >= acknowledged() * 6,
+            "{} {}",
+            found.len(),
+            acknowledged()
+        );
+    }
+}
+
 /// The child's syncs, renames and file creations in order, each as the call and
 /// the last component of its path; `None` where the machine cannot trace.
 fn traced(name: &str) -> Option<Vec<String>> {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("trace");
-    let traced = child(name, dir.path());
+    let traced = child(&format!("durability::{name}"), dir.path());
     let mut strace = Command::new("strace");
     strace.args([
         "-f",
@@ -259,7 +331,42 @@ fn the_system_calls_of_a_pack_sync_before_they_promise() {
 }
 
 #[test]
-fn the_system_calls_of_a_synced_heartbeat_sync_before_the_acknowledgement() {
+fn the_system_calls_of_a_pack_of_segments_sync_before_they_promise() {
+    let Some(calls) = traced("child_that_packs_segments") else {
+        eprintln!("not checked: this machine cannot trace system calls");
+        return;
+    };
+    let sealed = position(&calls, "create sealed");
+    let last = |call: &str| {
+        calls[..sealed]
+            .iter()
+            .rposition(|other| other.as_str() == call)
+    };
+    let is_segment = |call: &&String| call.starts_with("sync ") && call.ends_with(".seg");
+    assert!(
+        calls[..sealed].iter().any(|call| is_segment(&call)),
+        "{calls:#?}"
+    );
+    // The manifest that names the segment, then the log that has the mark.
+    let manifest = last("sync MANIFEST.tmp").expect("a synced manifest");
+    let named = last("rename MANIFEST").expect("a manifest in place");
+    let entry = last("sync work").expect("a synced directory");
+    let log = last("sync log").expect("a synced log");
+    assert!(
+        manifest < named && named < entry && entry < log,
+        "{calls:#?}"
+    );
+    let synced = position(&calls, "sync out.bsa.tmp");
+    let renamed = position(&calls, "rename out.bsa");
+    assert!(sealed < synced && synced < renamed, "{calls:#?}");
+    assert!(
+        calls[renamed..].contains(&"sync DIR".to_owned()),
+        "{calls:#?}"
+    );
+}
+
+#[test]
+fn invariant_03_the_system_calls_of_a_synced_heartbeat_sync_before_the_acknowledgement() {
     let Some(calls) = traced("child_that_acknowledges") else {
         eprintln!("not checked: this machine cannot trace system calls");
         return;

@@ -1,12 +1,16 @@
 //! The bulk session: last wins, indexes follow, and only a finished one is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use batch_store::grants::{Grant, GrantReader, GrantSession};
-use batch_store::{Engine, Error};
+use batch_store::grants::{
+    DurableEvery, Grant, GrantReader, GrantSession, PutReport, SessionOptions,
+};
+use batch_store::{Cursor, EngineKind, Error, MemoryEngine};
 use proptest::prelude::*;
 
-use crate::support::{all_pages, cases, check_indexes, some_grants};
+use crate::hooked::FAMILIES;
+use crate::support::{all_pages, cases, check_indexes, check_session, rows, some_grants};
 
 fn grants() -> impl Strategy<Value = Vec<Grant>> {
     let grant = (0..300_u16, 0..5_u8, 0..9_u8);
@@ -38,7 +42,7 @@ proptest! {
         prop_assert_eq!(session.delete_grants(&ids).unwrap(), existing);
         session.put_grants(&second).unwrap();
         model.extend(second.iter().map(|grant| (grant.id.clone(), grant.clone())));
-        check_indexes(session.engine());
+        check_session(&session);
 
         let mut sealed = session.end().unwrap();
         let archive = dir.path().join("out.bsa");
@@ -169,4 +173,249 @@ fn names_with_separators_and_zero_bytes_stay_apart() {
             "{name:?}"
         );
     }
+}
+
+/// Sessions on every engine that take the same calls.
+fn everywhere(dir: &Path) -> Vec<GrantSession> {
+    let mut sessions: Vec<GrantSession> = EngineKind::ALL
+        .into_iter()
+        .map(|engine| {
+            let options = SessionOptions {
+                engine,
+                ..SessionOptions::default()
+            };
+            GrantSession::start_with(&dir.join(engine.name()), "s", options).unwrap()
+        })
+        .collect();
+    let engine = Box::new(MemoryEngine::new());
+    let durable = DurableEvery::Session;
+    sessions.push(GrantSession::start_on(engine, &dir.join("memory"), "s", durable).unwrap());
+    sessions
+}
+
+#[derive(Debug, Clone)]
+enum Call {
+    Put(Vec<Grant>),
+    PutIfNewer(Vec<Grant>),
+    Delete(Vec<String>),
+}
+
+fn timed_grant() -> impl Strategy<Value = Grant> {
+    (0..60_u8, 0..4_u8, 0..4_u8, -3..4_i64).prop_map(|(id, entitlement, user, at)| {
+        let mut grant = Grant::new(
+            &format!("g{id:02}"),
+            &format!("e{entitlement}"),
+            &format!("u{user}"),
+        );
+        grant.discovered_at_ns = at;
+        grant
+    })
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let grants = || proptest::collection::vec(timed_grant(), 0..90);
+    let ids = proptest::collection::vec((0..60_u8).prop_map(|id| format!("g{id:02}")), 0..40);
+    prop_oneof![
+        2 => grants().prop_map(Call::Put),
+        2 => grants().prop_map(Call::PutIfNewer),
+        1 => ids.prop_map(Call::Delete),
+    ]
+}
+
+/// What a call does to a map, and how many grants it stored or removed.
+fn model_call(model: &mut BTreeMap<String, Grant>, call: &Call) -> usize {
+    match call {
+        Call::Put(grants) => {
+            let ids: BTreeSet<&str> = grants.iter().map(|grant| grant.id.as_str()).collect();
+            model.extend(grants.iter().map(|grant| (grant.id.clone(), grant.clone())));
+            ids.len()
+        }
+        Call::PutIfNewer(grants) => {
+            let mut changed = BTreeSet::new();
+            for grant in grants {
+                let is_newer = |old: &Grant| grant.discovered_at_ns > old.discovered_at_ns;
+                if model.get(&grant.id).is_none_or(is_newer) {
+                    model.insert(grant.id.clone(), grant.clone());
+                    changed.insert(&grant.id);
+                }
+            }
+            changed.len()
+        }
+        Call::Delete(ids) => ids.iter().filter(|id| model.remove(*id).is_some()).count(),
+    }
+}
+
+fn session_call(session: &mut GrantSession, call: &Call) -> usize {
+    let changed = |report: PutReport| report.inserted + report.replaced;
+    match call {
+        Call::Put(grants) => changed(session.put_grants(grants).unwrap()),
+        Call::PutIfNewer(grants) => changed(session.put_if_newer(grants).unwrap()),
+        Call::Delete(ids) => {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            session.delete_grants(&ids).unwrap()
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(12))]
+
+    #[test]
+    fn invariants_21_27_and_31_sessions_on_every_engine_are_the_same_packed_and_unpacked(
+        calls in proptest::collection::vec(call(), 0..8),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut model = BTreeMap::new();
+        let mut sessions = everywhere(dir.path());
+        for call in &calls {
+            let changed = model_call(&mut model, call);
+            for session in &mut sessions {
+                prop_assert_eq!(session_call(session, call), changed);
+                prop_assert_eq!(session.counts().unwrap().grants, model.len() as u64);
+            }
+        }
+        let expected: Vec<Grant> = model.into_values().collect();
+        for session in &sessions {
+            check_session(session);
+            prop_assert_eq!(&all_pages(|cursor| session.list(cursor, 7)).0, &expected);
+        }
+        let memory = sessions.pop().unwrap();
+        let mut of_memory = Vec::new();
+        memory.read(|engine| { of_memory = FAMILIES.map(|family| rows(engine, family)).to_vec(); Ok(()) }).unwrap();
+        for (session, kind) in sessions.into_iter().zip(EngineKind::ALL) {
+            let archive = dir.path().join(format!("{}.bsa", kind.name()));
+            session.end().unwrap().pack(&archive).unwrap();
+            let reader = GrantReader::unpack(&archive, &dir.path().join(format!("{}-read", kind.name()))).unwrap();
+            for (family, expected) in FAMILIES.iter().zip(&of_memory).take(3) {
+                prop_assert_eq!(&rows(reader.engine(), *family), expected);
+            }
+            prop_assert_eq!(reader.counts().unwrap().by_entitlement, expected.len() as u64);
+        }
+    }
+
+    #[test]
+    fn invariant_26_pages_have_every_grant_once_while_others_are_only_added(
+        first in proptest::collection::btree_set(0..500_u16, 0..150),
+        added in proptest::collection::vec(proptest::collection::vec(0..500_u16, 0..30), 0..30),
+        limit in 1..40_usize,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let grant = |id: u16| Grant::new(&format!("g{id:03}"), "e", &format!("u{}", id % 5));
+        for mut session in everywhere(dir.path()) {
+            session.put_grants(&first.iter().map(|id| grant(*id)).collect::<Vec<_>>()).unwrap();
+            let mut additions = added.iter();
+            let (mut by_id, mut by_entitlement) = (Vec::new(), Vec::new());
+            let (mut cursors, mut done) = ((None, None), (false, false));
+            while done != (true, true) {
+                if !done.0 {
+                    let page = session.list(cursors.0.as_ref(), limit).unwrap();
+                    by_id.extend(page.rows);
+                    done.0 = page.next.is_none();
+                    cursors.0 = page.next;
+                }
+                if !done.1 {
+                    let page = session.list_by_entitlement("e", cursors.1.as_ref(), limit).unwrap();
+                    by_entitlement.extend(page.rows);
+                    done.1 = page.next.is_none();
+                    cursors.1 = page.next;
+                }
+                if let Some(ids) = additions.next() {
+                    session.put_grants(&ids.iter().map(|id| grant(*id)).collect::<Vec<_>>()).unwrap();
+                }
+            }
+            prop_assert!(by_id.is_sorted_by(|a, b| a.id < b.id));
+            let place = |grant: &Grant| (grant.principal.resource.clone(), grant.id.clone());
+            prop_assert!(by_entitlement.is_sorted_by(|a, b| place(a) < place(b)));
+            for found in [by_id, by_entitlement] {
+                let found: BTreeSet<String> = found.into_iter().map(|grant| grant.id).collect();
+                prop_assert!(first.iter().all(|id| found.contains(&grant(*id).id)));
+            }
+        }
+    }
+}
+
+#[test]
+fn invariant_26_a_cursor_of_another_list_or_session_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for mut session in everywhere(dir.path()) {
+        session.put_grants(&some_grants(50)).unwrap();
+        let cursor = session.list(None, 5).unwrap().next.unwrap();
+        let other = session
+            .list_by_entitlement("e-1", None, 2)
+            .unwrap()
+            .next
+            .unwrap();
+        let outcomes = [
+            session.list(Some(&other), 5),
+            session.list_by_entitlement("e-1", Some(&cursor), 5),
+            session.list_by_entitlement("e-2", Some(&other), 5),
+            session.list(Some(&Cursor::parse("grants.5")), 5),
+            session.list(Some(&Cursor::parse("grants.00")), 5),
+        ];
+        for outcome in outcomes {
+            assert!(
+                matches!(outcome, Err(Error::InvalidCursor(_))),
+                "{outcome:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn invariant_27_put_if_newer_neither_lowers_a_time_nor_writes_an_equal_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |ns: i64, user: &str| {
+        let mut grant = Grant::new("g", "e", user);
+        grant.discovered_at_ns = ns;
+        grant
+    };
+    for mut session in everywhere(dir.path()) {
+        let mut put = |grants: &[Grant], expected: &Grant| {
+            let report = session.put_if_newer(grants).unwrap();
+            let stored = session.list(None, 0).unwrap().rows;
+            assert_eq!(stored, std::slice::from_ref(expected));
+            report.commits
+        };
+        assert_eq!(
+            put(
+                &[at(5, "a"), at(7, "b"), at(7, "c"), at(6, "d")],
+                &at(7, "b")
+            ),
+            1
+        );
+        assert_eq!(put(&[at(7, "x"), at(-9, "y")], &at(7, "b")), 0);
+        assert_eq!(put(&[], &at(7, "b")), 0);
+        assert_eq!(put(&[at(8, "z")], &at(8, "z")), 1);
+    }
+}
+
+#[test]
+fn a_directory_is_opened_with_the_engine_that_it_was_written_with() {
+    let dir = tempfile::tempdir().unwrap();
+    for (session, kind) in everywhere(dir.path()).into_iter().zip(EngineKind::ALL) {
+        drop(session);
+        let dir = dir.path().join(kind.name());
+        assert_eq!(EngineKind::of(&dir).unwrap(), Some(kind));
+        for engine in EngineKind::ALL {
+            let options = SessionOptions {
+                engine,
+                ..SessionOptions::default()
+            };
+            let outcome = GrantSession::start_with(&dir, "t", options);
+            assert!(matches!(outcome, Err(Error::State { .. })), "{outcome:?}");
+        }
+        let mut session = GrantSession::resume(&dir).unwrap();
+        session.put_grants(&some_grants(3)).unwrap();
+        assert_eq!(session.end().unwrap().into_reader().unwrap().sync_id(), "s");
+    }
+    let both = dir.path().join("both");
+    std::fs::create_dir(&both).unwrap();
+    for name in ["MANIFEST", "store.db"] {
+        std::fs::write(both.join(name), "").unwrap();
+    }
+    assert!(matches!(GrantReader::open(&both), Err(Error::State { .. })));
+    assert!(matches!(
+        GrantSession::resume(&both),
+        Err(Error::State { .. })
+    ));
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use batch_store::packages::{
-    FileInfo, PACKAGE_INDEX, PackageFiles, PackageIndex, PackageRow, SideEffects, git_key,
-    integrity_key,
+    FileInfo, PACKAGE_INDEX, PackageFiles, PackageIndex, PackageReader, PackageRow, SideEffects,
+    git_key, integrity_key,
 };
-use batch_store::{Ack, Engine, Error, Record, SqliteEngine};
+use batch_store::{Ack, EngineKind, Error, Policy, Record};
 use proptest::prelude::*;
 
 use crate::support::{cases, rows};
@@ -105,10 +105,14 @@ fn the_keys_have_the_documented_shapes() {
 }
 
 #[test]
-fn one_row_that_cannot_be_encoded_costs_that_row_only() {
+fn invariant_12_one_row_that_cannot_be_encoded_costs_that_row_only() {
+    EngineKind::ALL.into_iter().for_each(costs_that_row_only);
+}
+
+fn costs_that_row_only(kind: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("index.db");
-    let index = PackageIndex::open(&path).unwrap();
+    let path = dir.path().join("index");
+    let index = PackageIndex::open_with(&path, kind).unwrap();
     let batch: Vec<PackageRow> = (0..600)
         .map(|i| {
             plain(
@@ -128,16 +132,20 @@ fn one_row_that_cannot_be_encoded_costs_that_row_only() {
         (report.committed_ops, report.refused, report.lost_ops),
         (599, 1, 0)
     );
-    let reader = SqliteEngine::open_read_only(&path).unwrap();
+    let reader = kind.open_read_only(&path).unwrap();
     assert_eq!(reader.count(PACKAGE_INDEX).unwrap(), 599);
-    assert_eq!(PackageIndex::get(&reader, "key-137").unwrap(), None);
+    assert_eq!(PackageIndex::get(&*reader, "key-137").unwrap(), None);
 }
 
 #[test]
-fn of_equal_keys_the_last_wins_and_every_producer_keeps_its_order() {
+fn invariant_16_of_equal_keys_the_last_wins_and_every_producer_keeps_its_order() {
+    EngineKind::ALL.into_iter().for_each(the_last_wins);
+}
+
+fn the_last_wins(kind: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("index.db");
-    let index = PackageIndex::open(&path).unwrap();
+    let path = dir.path().join("index");
+    let index = PackageIndex::open_with(&path, kind).unwrap();
     std::thread::scope(|scope| {
         for producer in 0..4 {
             let index = &index;
@@ -151,11 +159,11 @@ fn of_equal_keys_the_last_wins_and_every_producer_keeps_its_order() {
         }
     });
     assert_eq!(index.close().unwrap().committed_ops, 1200);
-    let reader = SqliteEngine::open_read_only(&path).unwrap();
-    assert_eq!(rows(&reader, PACKAGE_INDEX).len(), 20);
+    let reader = kind.open_read_only(&path).unwrap();
+    assert_eq!(rows(&*reader, PACKAGE_INDEX).len(), 20);
     for producer in 0..4 {
         for key in 0..5 {
-            let row = PackageIndex::get(&reader, &format!("p{producer}-k{key}"))
+            let row = PackageIndex::get(&*reader, &format!("p{producer}-k{key}"))
                 .unwrap()
                 .unwrap();
             assert_eq!(row.files.manifest, Some((295 + key).to_string()));
@@ -164,16 +172,142 @@ fn of_equal_keys_the_last_wins_and_every_producer_keeps_its_order() {
 }
 
 #[test]
-fn a_reader_sees_everything_before_a_barrier() {
+fn invariant_09_a_reader_sees_everything_before_a_barrier_through_a_new_connection() {
+    EngineKind::ALL.into_iter().for_each(a_new_reader_sees_it);
+}
+
+fn a_new_reader_sees_it(kind: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("index.db");
-    let index = PackageIndex::open(&path).unwrap();
+    let path = dir.path().join("index");
+    let index = PackageIndex::open_with(&path, kind).unwrap();
     for round in 1..=20 {
         index
             .set(plain(&format!("key-{round}"), "ab"), Ack::Enqueued)
             .unwrap();
         index.writer().barrier(Ack::Committed).unwrap();
-        let reader = SqliteEngine::open_read_only(&path).unwrap();
+        let reader = kind.open_read_only(&path).unwrap();
         assert_eq!(reader.count(PACKAGE_INDEX).unwrap(), round);
     }
+}
+
+fn effects(deleted: &str) -> SideEffects {
+    SideEffects {
+        added: None,
+        deleted: Some(vec![deleted.to_owned()]),
+    }
+}
+
+#[test]
+fn side_effects_of_concurrent_builds_are_all_kept() {
+    EngineKind::ALL.into_iter().for_each(all_effects_are_kept);
+}
+
+fn all_effects_are_kept(kind: EngineKind) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("index");
+    let index = PackageIndex::open_with(&path, kind).unwrap();
+    index
+        .set(plain("stored", "ab"), Ack::Committed)
+        .unwrap()
+        .wait()
+        .unwrap();
+    index.set(plain("queued", "ab"), Ack::Enqueued).unwrap();
+    std::thread::scope(|scope| {
+        for builder in 0..4 {
+            let index = &index;
+            scope.spawn(move || {
+                for i in 0..10 {
+                    for key in ["stored", "queued", "missing"] {
+                        let (platform, effects) = (format!("{builder}-{i}"), effects(key));
+                        let ticket = index.set_side_effects(
+                            key,
+                            "sha512",
+                            &platform,
+                            effects,
+                            Ack::Enqueued,
+                        );
+                        ticket.unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let other = effects("another algorithm");
+    index
+        .set_side_effects("stored", "sha1", "x", other, Ack::Applied)
+        .unwrap()
+        .wait()
+        .unwrap();
+    let report = index.close().unwrap();
+    assert_eq!((report.refused, report.lost_requests), (0, 0));
+    let reader = PackageReader::open(&path).unwrap().unwrap();
+    let found = reader.get_many(&["stored", "queued", "missing"]).unwrap();
+    assert_eq!(found.rows.len(), 2);
+    for files in found.rows.values() {
+        assert_eq!(files.side_effects.as_ref().unwrap().len(), 40);
+    }
+}
+
+#[test]
+fn many_keys_are_read_at_once_hits_misses_and_damaged_rows_alike() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("index");
+    assert!(
+        PackageReader::open(&path).unwrap().is_none(),
+        "no store, no rows"
+    );
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    let index = PackageIndex::open_with(&path, EngineKind::Sqlite).unwrap();
+    let rows: Vec<PackageRow> = (0..2500)
+        .map(|i| plain(&format!("key-{i:04}"), "ab"))
+        .collect();
+    index.set_many(rows, Ack::Enqueued).unwrap();
+    index.close().unwrap();
+    let damaged = "UPDATE package_index SET value = x'05' WHERE key IN (CAST('key-0007' AS BLOB), CAST('key-2001' AS BLOB))";
+    rusqlite::Connection::open(path.join("store.db"))
+        .unwrap()
+        .execute_batch(damaged)
+        .unwrap();
+
+    let reader = PackageReader::open(&path).unwrap().unwrap();
+    let keys: Vec<String> = (0..3000).map(|i| format!("key-{i:04}")).collect();
+    let keys: Vec<&str> = keys
+        .iter()
+        .map(String::as_str)
+        .chain(["key-0001"])
+        .collect();
+    let found = reader.get_many(&keys).unwrap();
+    assert_eq!((found.rows.len(), found.undecodable), (2498, 2));
+    assert!(found.rows.contains_key("key-0999") && !found.rows.contains_key("key-2500"));
+    assert!(reader.contains("key-0007").unwrap() && !reader.contains("key-2999").unwrap());
+    assert_eq!(reader.keys().unwrap().len(), 2500);
+    assert!(reader.get_many(&[]).unwrap().rows.is_empty());
+}
+
+#[test]
+fn the_index_reads_its_own_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("index");
+    std::fs::create_dir(&path).unwrap();
+    let engine = EngineKind::Sqlite.open(&path, &[PACKAGE_INDEX]).unwrap();
+    let mut policy = Policy::package_index();
+    policy.flush_when.idle = false;
+    let index = PackageIndex::over(engine, policy).unwrap();
+    for i in 0..50 {
+        index
+            .set(plain(&format!("key-{i}"), "ab"), Ack::Enqueued)
+            .unwrap();
+    }
+    index.remove("key-3", Ack::Enqueued).unwrap();
+    let raw = index.read(|rows| PackageIndex::get_many_raw(rows, &["key-3", "key-4", "none"]));
+    let found = batch_store::packages::Found::decode(raw.unwrap());
+    assert_eq!(found.rows.keys().collect::<Vec<_>>(), ["key-4"]);
+    assert_eq!(
+        index.read(|rows| PackageIndex::keys(rows)).unwrap().len(),
+        49
+    );
+    let reader = PackageReader::open(&path).unwrap().unwrap();
+    assert_eq!(reader.keys().unwrap().len(), 0, "nothing is committed yet");
+    index.writer().barrier(Ack::Committed).unwrap();
+    assert_eq!(reader.keys().unwrap().len(), 49);
 }

@@ -1,12 +1,13 @@
 //! What several subjects need.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use batch_store::engine::Row;
-use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, StoredGrant};
+use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, GrantSession, StoredGrant};
 use batch_store::{
     Ack, Coalesce, Cursor, Durability, Engine, Error, Family, FaultEngine, Faults, FlushWhen,
     Layout, MemoryEngine, OnError, OnFull, Page, Policy, Range, Record, Result, Seq, WriteBatch,
@@ -39,6 +40,15 @@ pub fn check_indexes(engine: &dyn Engine) {
     }
 }
 
+/// [`check_indexes`] of an open session.
+pub fn check_session(session: &GrantSession) {
+    let checked = session.read(|engine| {
+        check_indexes(engine);
+        Ok(())
+    });
+    checked.unwrap();
+}
+
 /// Every row of a list, page by page, and the number of pages.
 pub fn all_pages<T>(read: impl Fn(Option<&Cursor>) -> Result<Page<T>>) -> (Vec<T>, usize) {
     let (mut rows, mut pages, mut cursor) = (Vec::new(), 0, None);
@@ -64,6 +74,25 @@ pub fn some_grants(n: usize) -> Vec<Grant> {
             )
         })
         .collect()
+}
+
+/// This test binary again, running one ignored test that does the work of a child
+/// in `dir`. The name is the test's path: `module::test`.
+pub fn child(name: &str, dir: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--ignored", "--test-threads=1"]);
+    command
+        .env("BATCH_STORE_TEST_DIR", dir)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// The directory that [`child`] was given.
+pub fn child_dir() -> PathBuf {
+    std::env::var_os("BATCH_STORE_TEST_DIR")
+        .expect("run by its parent test")
+        .into()
 }
 
 /// Property tests run a fixed number of cases and leave no files behind.

@@ -5,6 +5,7 @@
 //! bytes shared with the key before, varint bytes that follow, varint 0 for a
 //! tombstone or 1 + length of the value, those key bytes, the value.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -73,7 +74,7 @@ pub(super) fn open(path: &Path, stored: &[u8]) -> Result<Vec<u8>> {
     let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
     let plain = match kind {
         PLAIN => payload.to_vec(),
-        ZSTD if len <= MAX_PLAIN => zstd::bulk::decompress(payload, len)
+        ZSTD if len <= MAX_PLAIN => decompress(payload, len)
             .map_err(|error| corrupt(path, format!("a block does not decompress: {error}")))?,
         _ => return Err(corrupt(path, "a block's header is unknown")),
     };
@@ -82,6 +83,22 @@ pub(super) fn open(path: &Path, stored: &[u8]) -> Result<Vec<u8>> {
     } else {
         Err(corrupt(path, "a block's length does not match"))
     }
+}
+
+thread_local! {
+    /// Setting one up costs more than decompressing a block.
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> =
+        const { RefCell::new(None) };
+}
+
+fn decompress(payload: &[u8], len: usize) -> std::io::Result<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(zstd::bulk::Decompressor::new()?),
+        };
+        decompressor.decompress(payload, len)
+    })
 }
 
 /// Collects the rows of one block.

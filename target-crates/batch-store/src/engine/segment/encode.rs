@@ -31,8 +31,7 @@ impl SortedRows for SortedRun {
     }
 
     fn row(&self, at: usize) -> (&[u8], Option<&[u8]>) {
-        let (key, value) = self.row(at);
-        (key, Some(value))
+        self.row(at)
     }
 }
 

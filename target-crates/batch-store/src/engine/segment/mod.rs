@@ -17,7 +17,6 @@ mod merge;
 mod open;
 mod rewrite;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use self::cache::BlockCache;
@@ -25,6 +24,7 @@ use self::file::Segment;
 use self::log::Log;
 use self::manifest::{Manifest, SegmentFile};
 use self::memtable::Memtable;
+use self::open::DirLock;
 use super::{Engine, Range, Row};
 use crate::batch::WriteBatch;
 use crate::bulk::{BulkLoad, SortedRun};
@@ -88,7 +88,7 @@ pub struct SegmentEngine {
     options: Options,
     mode: Mode,
     /// Held while writing, so that nobody else writes.
-    lock: Option<File>,
+    lock: Option<DirLock>,
     manifest: Manifest,
     /// As in the manifest: oldest first.
     segments: Vec<Segment>,
@@ -231,7 +231,7 @@ impl Engine for SegmentEngine {
             return self.commit(&load.to_batch(), durability);
         }
         for (key, value) in load.runs().iter().flat_map(SortedRun::rows) {
-            log::check_row(key, value)?;
+            log::check_row(key, value.unwrap_or_default())?;
         }
         // The log is read back above the segments, so its rows must be below this
         // load's before it comes; and the load needs a place among the segments.
@@ -328,6 +328,13 @@ impl Engine for SegmentEngine {
             ..self.manifest.clone()
         };
         let mut names: Vec<String> = copy.segments.iter().map(|file| file.name()).collect();
+        names.push(manifest::NAME.to_owned());
+        if let Some(name) = names.iter().find(|name| dir.join(name).exists()) {
+            return Err(Error::State {
+                action: "copy the store",
+                reason: format!("{} has a {name} already", dir.display()),
+            });
+        }
         for (segment, name) in self.segments.iter().zip(&names) {
             let target = dir.join(name);
             if self.disk.hard_link(&segment.path, &target).is_err() {
@@ -336,7 +343,6 @@ impl Engine for SegmentEngine {
         }
         copy.stage(dir, &*self.disk)?;
         manifest::publish(dir, &*self.disk)?;
-        names.push(manifest::NAME.to_owned());
         Ok(names)
     }
 

@@ -1,6 +1,6 @@
 //! Opening: reading back what an earlier process left, and never less.
 
-use std::fs::TryLockError;
+use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +18,32 @@ use crate::error::{Error, Result};
 const LOCK: &str = "LOCK";
 /// Times that a reader looks again when a writer changed the files meanwhile.
 const READ_TRIES: usize = 16;
+
+/// The right to write in a directory.
+pub(super) struct DirLock(File);
+
+impl DirLock {
+    fn take(dir: &Path, disk: &dyn Disk) -> Result<Self> {
+        let path = dir.join(LOCK);
+        let file = disk.create(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(Error::State {
+                action: "open the store",
+                reason: format!("{} is being written by another engine", dir.display()),
+            }),
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
+        }
+    }
+}
+
+impl Drop for DirLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child that another thread is starting
+        // right now has a copy of it, and with it the lock.
+        let _ = self.0.unlock();
+    }
+}
 
 impl SegmentEngine {
     /// Opens the store in the directory for writing, creating both where missing.
@@ -40,18 +66,7 @@ impl SegmentEngine {
             std::fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
             disk.sync_dir(dir.parent().unwrap_or(dir))?;
         }
-        let path = dir.join(LOCK);
-        let lock = disk.create(&path)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::State {
-                    action: "open the store",
-                    reason: format!("{} is being written by another engine", dir.display()),
-                });
-            }
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
-        }
+        let lock = DirLock::take(dir, &*disk)?;
         let found = read_manifest(dir, &*disk)?;
         let is_new = found.is_none();
         if is_new {

@@ -169,21 +169,13 @@ impl SegmentEngine {
         new: Option<SegmentFile>,
         generation: u64,
     ) -> Result<()> {
-        let opened = new.map(|file| Segment::open(&self.dir, file, &*self.disk));
-        let opened = opened.transpose()?;
-        let mut segments: Vec<SegmentFile> = self.manifest.segments[..kept].to_vec();
-        segments.extend(new);
-        let next = Manifest {
-            log: generation,
-            next: self.manifest.next,
-            segments,
-        };
-        if generation != 0 && self.log.is_none() {
-            let path = self.dir.join(log::NAME);
-            let file = self.disk.create(&path)?;
-            self.log = Some(Log::new(path, file, 0));
-        }
-        next.stage(&self.dir, &*self.disk)?;
+        let staged = self.stage(kept, new, generation).inspect_err(|_| {
+            // What is left over costs space only until the next open.
+            if let Some(file) = new {
+                let _ = self.disk.remove(&self.dir.join(file.name()));
+            }
+        });
+        let (next, opened) = staged?;
         if let Err(error) = manifest::publish(&self.dir, &*self.disk) {
             self.must_flush = true;
             return Err(error);
@@ -206,5 +198,30 @@ impl SegmentEngine {
             let _ = self.disk.remove(&segment.path);
         }
         Ok(())
+    }
+
+    /// Prepares everything for [`SegmentEngine::install`] but the rename.
+    fn stage(
+        &mut self,
+        kept: usize,
+        new: Option<SegmentFile>,
+        generation: u64,
+    ) -> Result<(Manifest, Option<Segment>)> {
+        let opened = new.map(|file| Segment::open(&self.dir, file, &*self.disk));
+        let opened = opened.transpose()?;
+        if generation != 0 && self.log.is_none() {
+            let path = self.dir.join(log::NAME);
+            let file = self.disk.create(&path)?;
+            self.log = Some(Log::new(path, file, 0));
+        }
+        let mut segments: Vec<SegmentFile> = self.manifest.segments[..kept].to_vec();
+        segments.extend(new);
+        let next = Manifest {
+            log: generation,
+            next: self.manifest.next,
+            segments,
+        };
+        next.stage(&self.dir, &*self.disk)?;
+        Ok((next, opened))
     }
 }

@@ -2,23 +2,25 @@
 //! pages, counts and indexes as the reference model. A new engine is one line in
 //! `conformance!` below.
 
+mod steps;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use batch_store::disk::RealDisk;
-use batch_store::engine::segment::Options;
-use batch_store::grants::{BY_ENTITLEMENT, BY_PRINCIPAL, GRANTS, Grant, StoredGrant};
+use batch_store::grants::{GRANTS, Grant, StoredGrant};
 use batch_store::keys::KeyBuilder;
 use batch_store::{
-    Cursor, Durability, Engine, Error, Family, MemoryEngine, Range, Record, SegmentEngine,
-    SnapshotEngine, SqliteEngine, Table, WriteBatch,
+    Cursor, Durability, Engine, Error, MemoryEngine, Range, Record, SegmentEngine, SnapshotEngine,
+    SqliteEngine, Table, WriteBatch,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+use self::steps::{
+    FAMILIES, Step, apply, check_same, durability, grant, key, range, raw, step, stored, tiny,
+};
 use crate::support::{RAW, Raw, all_pages, cases, check_indexes, rows, some_grants};
-
-const FAMILIES: [Family; 4] = [GRANTS, BY_ENTITLEMENT, BY_PRINCIPAL, RAW];
 
 /// Opens the engine's store in a directory, a new one or the one that is there.
 type Open = fn(&Path) -> Box<dyn Engine>;
@@ -31,7 +33,7 @@ macro_rules! conformance {
                 super::any_steps_leave_what_the_model_has($open, $is_kept);
             }
             #[test]
-            fn invariant_2_a_batch_that_is_refused_leaves_nothing() {
+            fn a_closed_engine_refuses_every_call() {
                 super::a_closed_engine_refuses_every_call($open);
             }
             #[test]
@@ -75,146 +77,6 @@ conformance! {
 #[cfg(feature = "lsm")]
 conformance! {
     lsm: true, |dir| Box::new(batch_store::LsmEngine::open(&dir.join("store")).unwrap());
-}
-
-/// Sizes at which a few rows make blocks, segments and merges.
-fn tiny() -> Options {
-    Options {
-        memtable_bytes: 300,
-        block_bytes: 40,
-        max_segments: 3,
-        cache_bytes: 200,
-        ingest_min_bytes: 0,
-        encoders: 2,
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Put(Raw),
-    Delete(Vec<u8>),
-    PutGrant(Grant),
-    DeleteGrant(String),
-    Commit(Durability),
-    Ingest(Vec<Raw>),
-    Sync,
-    Reopen,
-}
-
-/// Few keys, so that they meet, of the bytes that encodings get wrong.
-fn key() -> impl Strategy<Value = Vec<u8>> {
-    let byte = prop::sample::select(vec![0_u8, 1, 2, 0x61, 0xfe, 0xff]);
-    prop::collection::vec(byte, 0..4)
-}
-
-fn raw() -> impl Strategy<Value = Raw> {
-    let value = prop_oneof![
-        4 => prop::collection::vec(any::<u8>(), 0..6),
-        1 => (any::<u8>(), 50..120_usize).prop_map(|(byte, len)| vec![byte; len]),
-    ];
-    (key(), value).prop_map(|(key, value)| Raw { key, value })
-}
-
-fn grant() -> impl Strategy<Value = Grant> {
-    (0..12_u8, 0..4_u8, 0..4_u8, any::<i64>(), any::<bool>()).prop_map(
-        |(id, entitlement, user, at, expands)| {
-            let mut grant = Grant::new(
-                &format!("g{id}"),
-                &format!("e{entitlement}"),
-                &format!("u{user}"),
-            );
-            grant.discovered_at_ns = at;
-            grant.needs_expansion = expands;
-            grant
-        },
-    )
-}
-
-fn durability() -> impl Strategy<Value = Durability> {
-    prop_oneof![Just(Durability::Checkpoint), Just(Durability::EachCommit)]
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        8 => raw().prop_map(Step::Put),
-        3 => key().prop_map(Step::Delete),
-        5 => grant().prop_map(Step::PutGrant),
-        2 => (0..12_u8).prop_map(|id| Step::DeleteGrant(format!("g{id}"))),
-        4 => durability().prop_map(Step::Commit),
-        2 => prop::collection::vec(raw(), 0..12).prop_map(Step::Ingest),
-        1 => Just(Step::Sync),
-        1 => Just(Step::Reopen),
-    ]
-}
-
-fn range() -> impl Strategy<Value = Range> {
-    let bound = || prop::option::of(key());
-    (key(), bound(), bound()).prop_map(|(start, end, after)| Range { start, end, after })
-}
-
-fn stored(grant: &Grant) -> StoredGrant {
-    StoredGrant {
-        sync_id: "s".to_owned(),
-        grant: grant.clone(),
-    }
-}
-
-fn grant_key(id: &str) -> Vec<u8> {
-    KeyBuilder::new().str("s").str(id).finish()
-}
-
-/// Adds the step's changes, or does what it says with the engine.
-fn apply(engine: &mut Box<dyn Engine>, batch: &mut WriteBatch, step: &Step) {
-    let (raws, grants) = (Table::<Raw>::new(), Table::<StoredGrant>::new());
-    match step {
-        Step::Put(raw) => raws.stage_put(&**engine, batch, raw).unwrap(),
-        Step::Delete(key) => {
-            raws.stage_delete(&**engine, batch, key).unwrap();
-        }
-        Step::PutGrant(grant) => grants.stage_put(&**engine, batch, &stored(grant)).unwrap(),
-        Step::DeleteGrant(id) => {
-            let key = grant_key(id);
-            grants.stage_delete(&**engine, batch, &key).unwrap();
-        }
-        Step::Commit(durability) => {
-            engine.commit(&std::mem::take(batch), *durability).unwrap();
-        }
-        Step::Ingest(raws) => {
-            engine
-                .commit(&std::mem::take(batch), Durability::Checkpoint)
-                .unwrap();
-            let load = Table::new().load(raws).unwrap();
-            engine.ingest(&load, Durability::EachCommit).unwrap();
-        }
-        Step::Sync => engine.sync().unwrap(),
-        Step::Reopen => {}
-    }
-}
-
-fn check_same(engine: &dyn Engine, model: &dyn Engine, ranges: &[(Range, usize)]) {
-    for family in FAMILIES {
-        let expected = rows(model, family);
-        assert_eq!(rows(engine, family), expected, "{}", family.name());
-        assert_eq!(engine.count(family).unwrap(), expected.len() as u64);
-    }
-    for (range, limit) in ranges {
-        let found = engine.scan(RAW, range, *limit).unwrap();
-        assert_eq!(found, model.scan(RAW, range, *limit).unwrap(), "{range:?}");
-        let probe = &range.start;
-        assert_eq!(
-            engine.get(RAW, probe).unwrap(),
-            model.get(RAW, probe).unwrap()
-        );
-    }
-    let keys: Vec<&[u8]> = ranges
-        .iter()
-        .map(|(range, _)| range.start.as_slice())
-        .collect();
-    assert_eq!(
-        engine.get_many(RAW, &keys).unwrap(),
-        model.get_many(RAW, &keys).unwrap()
-    );
-    check_indexes(engine);
 }
 
 // invariant 1: the state equals the model's after any operations.
@@ -268,7 +130,6 @@ fn any_steps_leave_what_the_model_has(open: Open, is_kept: bool) {
     outcome.unwrap();
 }
 
-// invariant 2: a batch is there whole or not at all.
 fn a_closed_engine_refuses_every_call(open: Open) {
     let dir = tempfile::tempdir().unwrap();
     let mut engine = open(dir.path());
