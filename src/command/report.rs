@@ -1,9 +1,8 @@
 //! `autoresearch report`.
 
 use std::collections::HashMap;
-use std::io::{IsTerminal, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
@@ -13,7 +12,8 @@ use crate::driver::engine::commit_id;
 use crate::edge::clock;
 use crate::edge::repo::Repo;
 use crate::edge::serve::{Server, Site};
-use crate::error::{Context, Error, Result};
+use crate::edge::whole_file;
+use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::flow::live::Running;
 use crate::flow::record::Status;
@@ -60,7 +60,7 @@ pub fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         None => super::print(&text),
         Some(output) => {
             let output = global.directory.join(output);
-            write(&output, &text)?;
+            whole_file::write(&output, &text)?;
             if !global.quiet {
                 eprintln!(
                     "wrote {} ({} KiB)",
@@ -71,23 +71,6 @@ pub fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         }
     }
     Ok(Exit::Ok)
-}
-
-/// Writes the whole file or leaves what was there.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let context = || format!("cannot write {}", path.display());
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let mut file = tempfile::Builder::new()
-        .permissions(std::fs::Permissions::from_mode(0o644))
-        .tempfile_in(directory.unwrap_or(Path::new(".")))
-        .context(context)?;
-    file.write_all(text.as_bytes()).context(context)?;
-    file.persist(path)
-        .map_err(|error| error.error)
-        .context(context)?;
-    Ok(())
 }
 
 /// A ledger and the repository around it.

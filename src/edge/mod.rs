@@ -21,3 +21,4 @@ pub mod repo_sys;
 pub mod repo_write;
 pub mod serve;
 pub mod slots;
+pub mod whole_file;

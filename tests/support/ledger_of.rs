@@ -318,6 +318,7 @@ impl LedgerOf {
             kept: u32::try_from(self.state.kept.len()).expect("few are kept"),
             estimate: gain(log * 0.97),
             wall: None,
+            wall_adj: None,
             sum_of_steps_log: log,
             steps_do_not_add_up: false,
             seed: 3,
