@@ -14,9 +14,9 @@
 //! | [`flow`] | the pure core, in the order in which the data flows: [`config`](flow::config), [`metric`](flow::metric), [`proposal`](flow::proposal), [`scope`](flow::scope), [`decision`](flow::decision), [`trial`](flow::trial) (the judgement of one candidate as a state machine), [`record`](flow::record) (the ledger's format), [`session`](flow::session) (a session as a fold over records), [`explain`](flow::explain) (a verdict recomputed), [`limits`](flow::limits), [`summary`](flow::summary) |
 //! | [`propose`] | where candidates come from: backlog, knob search, agents; pure |
 //! | [`simulate`] | keep/revert rules played on simulated noise, ours through [`flow::trial`] itself; pure |
-//! | [`edge`] | the only files that touch the world, one outside facility each: processes (duct), repository (git2), slots, ledger file, locks, signals, terminal (indicatif), host, faults on demand |
+//! | [`edge`] | the only files that touch the world, one outside facility each: processes (duct), repository (git2), slots, ledger file, locks, signals, terminal (indicatif), the loop's live state, the report's server, host, faults on demand |
 //! | [`driver`] | takes what the state machines need to the edges and the answers back |
-//! | [`report`] | records to tables, text and JSON; pure |
+//! | [`report`] | records to tables, text, JSON and a page; pure |
 //! | [`command`] | one file a subcommand; wires, holds no logic |
 //!
 //! Data flows one way: `Config -> Proposal -> Pairs -> verdict -> Gate -> RunLine -> Summary`.
@@ -99,6 +99,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Noise(args) => command::noise::run(&global, &args),
         Command::Log(args) => command::log::run(&global, &args),
         Command::Ablate(args) => command::ablate::run(&global, &args),
+        Command::Report(args) => command::report::run(&global, &args),
         Command::Explain(args) => command::explain::run(&global, &args),
         Command::Show(args) => command::show::run(&global, &args),
         Command::Status(args) => command::status::run(&global, &args),

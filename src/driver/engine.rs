@@ -9,12 +9,13 @@ use super::calibrate::{self, Setting};
 use super::end_to_end;
 use super::hooks;
 use super::judge::{Sides, impossible, judge};
-use super::open::{Opened, move_branch};
+use super::open::{Opened, lock_path, move_branch};
 use super::profile;
 use super::propose::{Draft, Proposers};
 use super::record::{Outcome, kept_message, ref_name, run_line};
 use crate::edge::console::Console;
 use crate::edge::interrupt::Interrupts;
+use crate::edge::live_file::LiveFile;
 use crate::edge::{clock, fault, host};
 use crate::error::{Error, Kind, Result};
 use crate::flow::decision::{SlotBias, calibration_due, end_to_end_due, placebo_due};
@@ -45,7 +46,7 @@ impl Engine {
     ///
     /// # Errors
     /// The slots cannot be created.
-    pub fn new(opened: Opened, console: Console, interrupts: Interrupts) -> Result<Self> {
+    pub fn new(opened: Opened, mut console: Console, interrupts: Interrupts) -> Result<Self> {
         let start = commit_id(&opened.state.opened.start)?;
         let mut bench = Bench::open(&opened.repo, opened.pinned.clone(), interrupts, start)?;
         if let Some(line) = &opened.state.calibration {
@@ -55,6 +56,7 @@ impl Engine {
         let scope = Scope::new(&config.scope, &config.protected_globs());
         let next_run = opened.past.next_run;
         let environment = host::environment();
+        console.publish_to(LiveFile::beside(&lock_path(&opened.repo)));
         Ok(Self {
             environment,
             opened,

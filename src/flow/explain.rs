@@ -83,12 +83,46 @@ pub enum MoreData {
     },
 }
 
+/// Takes verdicts apart. What depends on the rule alone is worked out once: it takes longer than a
+/// verdict does.
+#[derive(Debug, Clone, Default)]
+pub struct Explainer {
+    keep_pairs_min: Option<(Params, usize)>,
+}
+
+impl Explainer {
+    /// Takes the verdict of `line` apart; `setup` is what it was judged by.
+    ///
+    /// # Errors
+    /// As [`Explanation::of`].
+    pub fn explain(
+        &mut self,
+        setup: &TrialSetup,
+        line: &RunLine,
+    ) -> Result<Explanation, DecisionError> {
+        let known = self.keep_pairs_min.take();
+        let known = known.filter(|(params, _)| *params == setup.params);
+        let (params, keep_pairs_min) =
+            known.unwrap_or_else(|| (setup.params, setup.params.keep_pairs_min()));
+        self.keep_pairs_min = Some((params, keep_pairs_min));
+        Explanation::with(setup, line, keep_pairs_min)
+    }
+}
+
 impl Explanation {
     /// Takes the verdict of `line` apart; `setup` is what it was judged by.
     ///
     /// # Errors
     /// The line's values are impossible. Pairs that do not fit together are a difference, no error.
     pub fn of(setup: &TrialSetup, line: &RunLine) -> Result<Self, DecisionError> {
+        Explainer::default().explain(setup, line)
+    }
+
+    fn with(
+        setup: &TrialSetup,
+        line: &RunLine,
+        keep_pairs_min: usize,
+    ) -> Result<Self, DecisionError> {
         let gains = |phase: Phase| -> Result<Vec<f64>, DecisionError> {
             let of_phase = line.pairs.iter().filter(|pair| pair.phase == phase);
             of_phase.map(|pair| setup.primary.gain(pair)).collect()
@@ -134,7 +168,7 @@ impl Explanation {
             run: line.run,
             recorded: line.reason,
             recomputed,
-            rule: Rule::new(setup),
+            rule: Rule::new(setup, keep_pairs_min),
             more: more_data(line.reason, &screen, setup),
             screen,
             confirm: gains(Phase::Confirm)?,
@@ -182,7 +216,7 @@ impl Recomputed {
 }
 
 impl Rule {
-    fn new(setup: &TrialSetup) -> Self {
+    fn new(setup: &TrialSetup, keep_pairs_min: usize) -> Self {
         let params = &setup.params;
         Self {
             exact: setup.exact.is_some(),
@@ -191,7 +225,7 @@ impl Rule {
             e_keep: params.e_keep,
             beta: params.beta,
             cap_pairs: params.cap_pairs,
-            keep_pairs_min: params.keep_pairs_min(),
+            keep_pairs_min,
         }
     }
 }

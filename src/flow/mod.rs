@@ -21,6 +21,7 @@ pub mod foreign;
 pub mod hooks;
 pub mod ledger;
 pub mod limits;
+pub mod live;
 pub mod measure;
 pub mod metric;
 pub mod noise;

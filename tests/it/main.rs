@@ -1,5 +1,7 @@
 //! The binary on real repositories, with scripted benchmarks.
 
+#[path = "../support/ledger_of.rs"]
+mod ledger_of;
 mod support;
 
 mod ablate;
@@ -16,6 +18,7 @@ mod processes;
 mod profile;
 mod recomputed;
 mod reproduce_all;
+mod report;
 mod simulate;
 mod tidy;
 mod try_and_reproduce;
