@@ -224,6 +224,13 @@ impl Config {
             .and_then(|config| deserializer.end().map(|()| config))
             .map_err(|error| explain(&error, text, origin))?;
         config.check(origin)?;
+        let needed = config.params().keep_pairs_min();
+        if (config.max_pairs as usize) < needed {
+            let (most, bound) = (config.max_pairs, config.false_keeps_per_200);
+            return Err(Error::usage(format!(
+                "{origin}: `max_pairs` is {most}; with {bound} false keeps per 200 nothing can be kept in fewer than {needed} pairs"
+            )));
+        }
         Ok(config)
     }
 
@@ -252,7 +259,8 @@ impl Config {
             .collect()
     }
 
-    fn check(&self, origin: &str) -> Result<()> {
+    /// Checks the ranges that types cannot say, of a ledger's config as well; `origin` names the place.
+    pub(super) fn check(&self, origin: &str) -> Result<()> {
         let fail = |field: &str, problem: String| {
             Err(Error::usage(format!("{origin}: `{field}` {problem}")))
         };
@@ -275,16 +283,6 @@ impl Config {
         }
         if !(8..=1000).contains(&self.max_pairs) {
             return fail("max_pairs", format!("is {}; use 8 to 1000", self.max_pairs));
-        }
-        let needed = self.params().keep_pairs_min();
-        if (self.max_pairs as usize) < needed {
-            let (most, bound) = (self.max_pairs, self.false_keeps_per_200);
-            return fail(
-                "max_pairs",
-                format!(
-                    "is {most}; with {bound} false keeps per 200 nothing can be kept in fewer than {needed} pairs"
-                ),
-            );
         }
         if self.placebo_every == 1 {
             return fail(

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::decision::{self, DecisionError, Params, ReplayPoint};
-use super::record::{Gain, GateOutcome, GuardResult, Pair, Phase, Reason, RunLine};
+use super::record::{Gain, GateOutcome, GuardResult, Pair, Phase, Reason, RunLine, SelfReport};
 use super::trial::{GateVerdict, Replayed, TrialResult, TrialSetup, retrace};
 
 /// Largest relative difference between two figures that count as the same: what reading a number
@@ -267,21 +267,36 @@ fn compare(line: &RunLine, result: &TrialResult, differences: &mut Vec<String>) 
         ("the gain", (|g| Some(g.log)) as fn(&Gain) -> Option<f64>),
         ("the interval's lower end", |g| g.lo),
         ("the interval's upper end", |g| g.hi),
+        ("the gain in percent", |g| Some(g.percent)),
         ("the gain's pairs", |g| Some(f64::from(g.pairs))),
     ] {
         check(what, part(a, get), part(b, get));
     }
-    let median = |of: &[GuardResult], name: &str| {
-        let guard = of.iter().find(|guard| guard.name == name);
-        guard.map(|guard| guard.median_percent)
+    type Part = fn(&GuardResult) -> f64;
+    let of = |guards: &[GuardResult], name: &str, part: Part| {
+        let guard = guards.iter().find(|guard| guard.name == name);
+        guard.map(part)
     };
     for name in line.guards.iter().chain(&result.guards).map(|g| &g.name) {
-        let what = format!("the median of guard {name}");
-        check(
-            &what,
-            median(&line.guards, name),
-            median(&result.guards, name),
-        );
+        for (what, part) in [
+            ("median", (|g| g.median_percent) as Part),
+            ("tolerance", |g| g.tolerance_log),
+            ("noise scale", |g| g.scale),
+            ("number of pairs", |g| f64::from(g.pairs)),
+        ] {
+            let (a, b) = (of(&line.guards, name, part), of(&result.guards, name, part));
+            check(&format!("the {what} of guard {name}"), a, b);
+        }
+    }
+    let (a, b) = (&line.self_report, &result.self_report);
+    for (what, part) in [
+        (
+            "the median of the clock that disagrees",
+            (|r| r.median_percent) as fn(&SelfReport) -> f64,
+        ),
+        ("ln E of the clock that disagrees", |r| r.ln_e),
+    ] {
+        check(what, a.as_ref().map(part), b.as_ref().map(part));
     }
     for recorded in &line.guards {
         let again = result.guards.iter().find(|g| g.name == recorded.name);
