@@ -45,6 +45,7 @@
 //!   test (`tests/it/tidy.rs`) checks the imports.
 
 pub mod cli;
+mod cli_read;
 pub mod command;
 pub mod doctor;
 pub mod driver;
