@@ -19,7 +19,7 @@ use crate::flow::decision::{
     Calibration, EndToEnd, Estimate, PairPolicy, Params, end_to_end_swapped, repeats_needed,
     run_deadline_s,
 };
-use crate::flow::driver_metrics::DRIVER_INSTRUCTIONS;
+use crate::flow::driver_metrics::{DRIVER_INSTRUCTIONS, DRIVER_WALL, DRIVER_WALL_ADJ};
 use crate::flow::measure::Judged;
 use crate::flow::metric::median;
 use crate::flow::noise;
@@ -295,6 +295,7 @@ pub fn claim(
         kept: u32::try_from(state.kept.len()).unwrap_or(u32::MAX),
         estimate: primary.gain_record(&outcome.estimate),
         wall: wall_gain(&primary, &pairs),
+        wall_adj: clock_gain(DRIVER_WALL_ADJ, &primary, &pairs),
         sum_of_steps_log: outcome.steps.value,
         steps_do_not_add_up: outcome.disagrees,
         seed,
@@ -304,12 +305,18 @@ pub fn claim(
 
 /// Wall time beside the metric, unless it is the metric.
 pub fn wall_gain(primary: &Judged, pairs: &[Pair]) -> Option<Gain> {
-    let wall = Judged::time(crate::flow::config_parts::DRIVER_WALL);
-    if primary.name == wall.name {
+    clock_gain(DRIVER_WALL, primary, pairs)
+}
+
+/// One of the driver's clocks beside the metric; `None` when it is the metric, or was not valid in
+/// every run.
+pub fn clock_gain(clock: &str, primary: &Judged, pairs: &[Pair]) -> Option<Gain> {
+    if primary.name == clock {
         return None;
     }
-    let gains = gains(&wall, pairs).ok()?;
-    Some(wall.gain_record(&Estimate::from_pairs(&gains)))
+    let clock = Judged::time(clock);
+    let gains = gains(&clock, pairs).ok()?;
+    Some(clock.gain_record(&Estimate::from_pairs(&gains)))
 }
 
 /// Log gains of the pairs that count.

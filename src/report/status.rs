@@ -165,6 +165,7 @@ fn session_json(session: &SessionSummary) -> Value {
             "percent_lo": claim.estimate.lo.map(|lo| percent_better(segment.direction, lo)),
             "percent_hi": claim.estimate.hi.map(|hi| percent_better(segment.direction, hi)),
             "wall": claim.wall,
+            "wall_adj": claim.wall_adj,
             "sum_of_steps_log": claim.sum_of_steps_log,
             "steps_do_not_add_up": claim.steps_do_not_add_up,
             "timestamp": claim.timestamp,
