@@ -10,10 +10,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config_explain::explain;
+pub use super::config_names::is_branch_component;
+use super::config_names::is_inside;
 use super::config_parts::{
     AgentSpec, GuardSpec, Knob, MetricSpec, ProposerName, SelfReportRule, Timeouts,
 };
 use super::decision::Params;
+use super::hooks::Hooks;
 use super::limits::Limits;
 use crate::error::{Error, Result};
 
@@ -133,6 +136,14 @@ pub struct Config {
     /// Named constants that `tune` and `knob:` ideas may change.
     #[serde(default)]
     pub knobs: Vec<Knob>,
+
+    /// Programs called before and after each candidate.
+    #[serde(default)]
+    pub hooks: Hooks,
+
+    /// Whether each kept commit is profiled after it was recorded, as `autoresearch profile` does.
+    #[serde(default)]
+    pub profile_kept: bool,
 
     /// Environment variables, as globs such as `MYAPP_*`, that children see beside the default
     /// list (see `docs/config.md`). Everything else is removed.
@@ -323,6 +334,7 @@ impl Config {
         self.timeouts
             .check()
             .and_then(|()| self.limits.check())
+            .and_then(|()| self.hooks.check())
             .or_else(|(field, problem)| fail(&field, problem))?;
         if let Some(agent) = &self.agent {
             agent.check().or_else(|problem| fail("agent", problem))?;
@@ -414,25 +426,6 @@ fn in_range(value: f64, low: f64, high: f64) -> std::result::Result<(), String> 
             "is {value}; it must be above {low} and at most {high}"
         ))
     }
-}
-
-/// Whether `name` can end a branch name without surprises on any file system.
-pub fn is_branch_component(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
-    !name.is_empty()
-        && name.chars().all(allowed)
-        && !name.starts_with(['.', '-'])
-        && !name.ends_with('.')
-        && !name.ends_with(".lock")
-        && !name.contains("..")
-}
-
-/// Whether `path` is relative and never climbs out.
-fn is_inside(path: &str) -> bool {
-    use std::path::Component;
-    std::path::Path::new(path)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 /// The JSON Schema of the file, as checked in at `docs/config.schema.json`.
