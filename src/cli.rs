@@ -1,11 +1,14 @@
 //! The command line's types; what the flags do is in `command`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::flow::config_parts::ProposerName;
 use crate::flow::record::Status;
+use crate::report::rows::Sort;
+use crate::report::since::Since;
 
 /// An autonomous experiment loop for performance work: proposes changes, measures each beside the
 /// code it would replace, and keeps only what is really better.
@@ -46,12 +49,18 @@ pub enum Command {
     Log(LogArgs),
     /// Show everything about one run
     Show(ShowArgs),
+    /// Write a report of the ledger: an HTML page, Markdown or JSON
+    Report(ReportArgs),
     /// Recompute verdicts from their recorded pairs alone and show how they came about
     Explain(ExplainArgs),
     /// Measure the head against the head without each kept commit: does it still pay?
     Ablate(AblateArgs),
     /// Measure a kept commit against its parent again
     Reproduce(ReproduceArgs),
+    /// Put the kept commits on reviewable branches, each built, gated and measured on its own
+    Finalize(FinalizeArgs),
+    /// Profile the benchmark at a revision, or the difference of two
+    Profile(ProfileArgs),
     /// Show the session: what was kept, what is claimed, whether a loop is running
     Status(JsonArgs),
     /// Play the keep/revert rules of this and other programs on simulated or recorded noise
@@ -124,7 +133,27 @@ pub struct LogArgs {
     #[arg(long, value_name = "STATUS", value_parser = parse_status)]
     pub status: Vec<Status>,
 
-    /// Only the last N runs
+    /// Only runs recorded since then: `2h`, `3 days`, `2026-11-20`, `2026-11-20T08:00Z`
+    #[arg(long, value_name = "TIME", value_parser = Since::parse)]
+    pub since: Option<Since>,
+
+    /// Only runs of this entry of ideas.md
+    #[arg(long, value_name = "ID")]
+    pub idea: Option<String>,
+
+    /// Only runs whose description, detail or notes match, upper and lower case alike
+    #[arg(long, value_name = "REGEX", value_parser = parse_regex)]
+    pub grep: Option<regex::Regex>,
+
+    /// In this order: as in the ledger, or best or longest first
+    #[arg(long, value_name = "BY", value_enum, default_value_t)]
+    pub sort: Sort,
+
+    /// The other way round
+    #[arg(long)]
+    pub reverse: bool,
+
+    /// Only N runs: the last, or with another order than the ledger's the first
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<usize>,
 
@@ -140,6 +169,10 @@ pub struct LogArgs {
     /// Print the runs as JSON
     #[arg(long)]
     pub json: bool,
+
+    /// Print the runs as CSV
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
 }
 
 /// Flags of `show`.
@@ -160,6 +193,49 @@ pub struct ShowArgs {
     /// Print the run as JSON
     #[arg(long, conflicts_with = "diff")]
     pub json: bool,
+}
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE", conflicts_with = "serve")]
+    pub output: Option<PathBuf>,
+
+    /// What to write
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        conflicts_with = "serve"
+    )]
+    pub format: ReportFormat,
+
+    /// Another ledger: also a log of pi-autoresearch, codex-autoresearch, labloop or
+    /// karpathy/autoresearch
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Serve the page on this machine and keep it up to date while the loop runs
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
+    pub serve: Option<SocketAddr>,
+
+    /// Let --serve listen on an address that other machines can reach
+    #[arg(long, requires = "serve")]
+    pub remote: bool,
+}
+
+/// What `report` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ReportFormat {
+    /// One self-contained page
+    #[default]
+    Html,
+    /// For the text of a pull request
+    Md,
+    /// For programs
+    Json,
 }
 
 /// Flags of `explain`.
@@ -201,16 +277,92 @@ pub struct AblateArgs {
 
 /// Flags of `reproduce`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Works in any clone that has the commits and experiments.jsonl. Exit code 0: \
+                        everything asked for is reproduced; 1: it is not, or this machine cannot tell."
+)]
 pub struct ReproduceArgs {
     /// A run's number, or a commit
-    #[arg(value_name = "N|COMMIT")]
-    pub what: String,
+    #[arg(
+        value_name = "N|COMMIT",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    pub what: Option<String>,
 
-    /// Pairs to measure
+    /// Every kept commit of the last session, and its start against its head
+    #[arg(long)]
+    pub all: bool,
+
+    /// Pairs to measure [default: as many as the claim rests on, at least 24]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(6..=10_000))]
+    pub pairs: Option<u32>,
+
+    /// Measure fewer pairs when they would take longer, such as `10m`; six are measured in any case,
+    /// and with `--all` what has not begun by then is left out
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub time_limit: Option<std::time::Duration>,
+
+    /// Print the comparison as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `finalize`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --plan or --from: groups the kept commits and makes the branches \
+                        autoresearch/<name>-final/<group> at once. Nothing is pushed, and nothing is \
+                        checked out. Exit code 1: a group fails, or is not shown to be better on its own."
+)]
+pub struct FinalizeArgs {
+    /// Only write the proposed groups to this file, to be edited
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "pr_dir"])]
+    pub plan: Option<PathBuf>,
+
+    /// Use the groups of this file
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+
+    /// Pairs to measure for each branch
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(6..=10_000))]
     pub pairs: u32,
 
-    /// Print the comparison as JSON
+    /// Write the text of a pull request for each branch to DIR/<group>.md; `-` prints them
+    #[arg(long, value_name = "DIR")]
+    pub pr_dir: Option<PathBuf>,
+
+    /// Replace branches and files that exist
+    #[arg(long)]
+    pub force: bool,
+
+    /// Print the branches, or the plan, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `profile`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Writes a flamegraph (SVG), a pprof profile (protobuf) and folded stacks for each \
+                        revision. An autoresearch.sh that honours AUTORESEARCH_PROFILE=PATH, by writing \
+                        folded stacks to PATH.folded, profiles itself; others are run under perf."
+)]
+pub struct ProfileArgs {
+    /// Up to two revisions: the second is compared with the first [default: HEAD]
+    #[arg(value_name = "REV", num_args = 0..=2)]
+    pub revisions: Vec<String>,
+
+    /// Who takes the samples [default: the script when it can, else perf]
+    #[arg(long, value_name = "WHO")]
+    pub with: Option<crate::driver::profile::Profiler>,
+
+    /// Directory for the profiles, one below it for each commit
+    /// [default: autoresearch/profiles in git's own directory]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Print the functions as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -301,4 +453,11 @@ fn parse_time(text: &str) -> Result<std::time::Duration, String> {
 fn parse_status(text: &str) -> Result<Status, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned()))
         .map_err(|_| "use keep, discard, crash or checks_failed".to_owned())
+}
+
+fn parse_regex(text: &str) -> Result<regex::Regex, String> {
+    regex::RegexBuilder::new(text)
+        .case_insensitive(true)
+        .build()
+        .map_err(|error| error.to_string())
 }

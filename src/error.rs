@@ -92,6 +92,14 @@ impl Error {
         text
     }
 
+    /// The message with its causes and the hint, in one line.
+    pub fn explained(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}; {}", self.chain(), hint.replace('\n', " ")),
+            None => self.chain(),
+        }
+    }
+
     /// The whole text for a terminal: message, causes, hint; no trailing newline.
     pub fn render(&self) -> String {
         let mut text = format!("error: {}", self.message);

@@ -2,7 +2,7 @@
 
 use git2::Oid;
 
-use super::calibrate;
+use super::end_to_end::{Budget, end_to_end, gains};
 use super::engine::{Engine, commit_id};
 use super::judge::no_gate;
 use super::open::move_branch;
@@ -106,16 +106,15 @@ impl Engine {
         head: Oid,
         count: u32,
     ) -> Result<()> {
-        let pairs: Vec<Pair> = calibrate::end_to_end(
+        let pairs: Vec<Pair> = end_to_end(
             &mut self.bench,
             &mut self.console,
-            without,
-            head,
-            count as usize,
+            (without, head),
+            Budget::pairs(count as usize),
             line.seed,
         )?;
         let (primary, _) = judged(&self.opened.state.opened.config);
-        let gains = calibrate::gains(&primary, &pairs)?;
+        let gains = gains(&primary, &pairs)?;
         let gain = primary.gain_record(&Estimate::from_pairs(&gains));
         line.worth = Worth::judge(&gain, self.opened.state.params().min_effect);
         line.estimate = Some(gain);

@@ -1,4 +1,4 @@
-//! A/A calibration, the baseline's gate, and the end-to-end claim.
+//! A/A calibration and the baseline's gate.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,19 +15,15 @@ use crate::error::{Error, Result};
 use crate::flow::coins::Coins;
 use crate::flow::config_parts::MetricSpec;
 use crate::flow::decision::exact::ExactRule;
-use crate::flow::decision::{
-    Calibration, EndToEnd, Estimate, PairPolicy, Params, end_to_end_swapped, repeats_needed,
-    run_deadline_s,
-};
-use crate::flow::driver_metrics::{DRIVER_INSTRUCTIONS, DRIVER_WALL, DRIVER_WALL_ADJ};
+use crate::flow::decision::{Calibration, PairPolicy, Params, repeats_needed, run_deadline_s};
+use crate::flow::driver_metrics::DRIVER_INSTRUCTIONS;
 use crate::flow::measure::Judged;
 use crate::flow::metric::median;
 use crate::flow::noise;
 use crate::flow::record::{
-    CalibrationLine, CalibrationTag, ClaimLine, ClaimTag, Environment, FORMAT_VERSION, Gain, Pair,
-    Phase,
+    CalibrationLine, CalibrationTag, Environment, FORMAT_VERSION, Pair, Phase,
 };
-use crate::flow::session::{SessionState, judged};
+use crate::flow::session::judged;
 use crate::flow::trial::PairPlan;
 
 /// Builds the commit in slot 0 and runs the gate on it: a gate that fails on unchanged code would
@@ -166,7 +162,7 @@ fn aa_pair(
 }
 
 /// A pair of commits that are known to work: a failure is the environment's.
-fn known_good_pair(
+pub(super) fn known_good_pair(
     bench: &mut Bench,
     policy: &mut PairPolicy,
     phase: Phase,
@@ -253,130 +249,4 @@ fn analyse(metric: &Judged, pairs: &[Pair], params: &Params) -> Result<Calibrati
         figures.exact = figures.exact.map(ExactRule::jittering);
     }
     Ok(figures)
-}
-
-/// Measures a session's start against its head: the only source of a claim for the whole.
-///
-/// # Errors
-/// A commit does not build or run, or the user wants to stop.
-pub fn claim(
-    bench: &mut Bench,
-    console: &mut Console,
-    state: &SessionState,
-    start: Oid,
-    head: Oid,
-) -> Result<ClaimLine> {
-    let params = state.params();
-    let seed = clock::fresh_seed();
-    let pairs = end_to_end(bench, console, start, head, params.end_to_end_pairs, seed)?;
-    let (primary, _) = judged(&state.opened.config);
-    let fresh = gains(&primary, &pairs)?;
-    let steps: Vec<Estimate> = state
-        .kept
-        .iter()
-        .filter_map(|kept| kept.estimate)
-        .map(|gain| Estimate {
-            value: gain.log,
-            lo: gain.lo,
-            hi: gain.hi,
-            pairs: gain.pairs as usize,
-        })
-        .collect();
-    let outcome = EndToEnd::judge(&fresh, &steps, &params).map_err(|error| {
-        Error::environment("cannot judge the end-to-end measurement").because(error)
-    })?;
-    Ok(ClaimLine {
-        kind: ClaimTag::Claim,
-        format: FORMAT_VERSION,
-        session: state.opened.session.clone(),
-        timestamp: clock::now_ms(),
-        start: start.to_string(),
-        head: head.to_string(),
-        kept: u32::try_from(state.kept.len()).unwrap_or(u32::MAX),
-        estimate: primary.gain_record(&outcome.estimate),
-        wall: wall_gain(&primary, &pairs),
-        wall_adj: clock_gain(DRIVER_WALL_ADJ, &primary, &pairs),
-        sum_of_steps_log: outcome.steps.value,
-        steps_do_not_add_up: outcome.disagrees,
-        seed,
-        pairs,
-    })
-}
-
-/// Wall time beside the metric, unless it is the metric.
-pub fn wall_gain(primary: &Judged, pairs: &[Pair]) -> Option<Gain> {
-    clock_gain(DRIVER_WALL, primary, pairs)
-}
-
-/// One of the driver's clocks beside the metric; `None` when it is the metric, or was not valid in
-/// every run.
-pub fn clock_gain(clock: &str, primary: &Judged, pairs: &[Pair]) -> Option<Gain> {
-    if primary.name == clock {
-        return None;
-    }
-    let clock = Judged::time(clock);
-    let gains = gains(&clock, pairs).ok()?;
-    Some(clock.gain_record(&Estimate::from_pairs(&gains)))
-}
-
-/// Log gains of the pairs that count.
-///
-/// # Errors
-/// A value cannot be judged.
-pub fn gains(metric: &Judged, pairs: &[Pair]) -> Result<Vec<f64>> {
-    pairs
-        .iter()
-        .filter(|pair| pair.phase != Phase::WarmUp)
-        .map(|pair| metric.gain(pair))
-        .collect::<std::result::Result<_, _>>()
-        .map_err(|error| Error::environment(format!("cannot judge {}", metric.name)).because(error))
-}
-
-/// Fresh pairs of two commits, random slots, swapped half way; warm-ups before each half.
-///
-/// # Errors
-/// A commit does not build or run, or the user wants to stop.
-pub fn end_to_end(
-    bench: &mut Bench,
-    console: &mut Console,
-    parent: Oid,
-    candidate: Oid,
-    count: usize,
-    seed: u64,
-) -> Result<Vec<Pair>> {
-    let mut coins = Coins::new(seed);
-    let first_slot = u8::from(coins.flip());
-    let mut pairs = Vec::new();
-    let mut prepared = None;
-    let mut policy = PairPolicy::new();
-    for index in 0..count {
-        let slot = if end_to_end_swapped(index, count) {
-            1 - first_slot
-        } else {
-            first_slot
-        };
-        if prepared != Some(slot) {
-            console.phase("building end to end");
-            build_incumbent(bench, SlotName::numbered(1 - slot), parent)?;
-            build_incumbent(bench, SlotName::numbered(slot), candidate)?;
-            pairs.push(known_good_pair(
-                bench,
-                &mut policy,
-                Phase::WarmUp,
-                slot,
-                &mut coins,
-            )?);
-            prepared = Some(slot);
-        }
-        console.phase("measuring end to end");
-        console.pairs(index, count);
-        pairs.push(known_good_pair(
-            bench,
-            &mut policy,
-            Phase::EndToEnd,
-            slot,
-            &mut coins,
-        )?);
-    }
-    Ok(pairs)
 }

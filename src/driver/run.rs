@@ -18,7 +18,7 @@ use crate::flow::record::Reason;
 
 /// Tells the benchmark script that the config's build command has run in this checkout, so that it
 /// need not ask its build tool again in every run.
-const BUILT_VARIABLE: &str = "AUTORESEARCH_BUILT";
+pub(super) const BUILT_VARIABLE: &str = "AUTORESEARCH_BUILT";
 
 /// One run of one side.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::place::Place;
 use crate::error::{Error, Result};
-use crate::flow::record::{FORMAT_VERSION, Line, Reason, RunLine, Status};
+use crate::flow::record::{ConfigLine, FORMAT_VERSION, Line, Reason, RunLine, Status};
 
 /// What one line is, before anything is known of the lines around it.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +67,12 @@ pub fn decode_line(text: &str, number: u64, origin: &str) -> Result<Decoded> {
         None => return Err(place.error("missing field `type`")),
     };
     let line = match kind.as_str() {
-        "config" => Line::Config(strict(text, place)?),
+        "config" => {
+            let line: Box<ConfigLine> = strict(text, place)?;
+            // What a verdict is recomputed by must be in range, as it was when the file was read.
+            line.config.check(&format!("{origin}:{number}: `config`"))?;
+            Line::Config(line)
+        }
         "calibration" => Line::Calibration(strict(text, place)?),
         "run" => {
             let line: Box<RunLine> = strict(text, place)?;
