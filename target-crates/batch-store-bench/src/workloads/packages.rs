@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_a_wrong_and_an_extra_row_fail_the_verification() {
+    fn invariant_48_a_missing_a_wrong_and_an_extra_row_fail_the_verification() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("index");
         let rows = generate(40);
