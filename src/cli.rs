@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use crate::cli_read::{ExplainArgs, LogArgs, ReportArgs, ReportFormat, ShowArgs};
 use crate::flow::config_parts::ProposerName;
-use crate::flow::record::Status;
 
 /// An autonomous experiment loop for performance work: proposes changes, measures each beside the
 /// code it would replace, and keeps only what is really better.
@@ -46,12 +46,18 @@ pub enum Command {
     Log(LogArgs),
     /// Show everything about one run
     Show(ShowArgs),
+    /// Write a report of the ledger: an HTML page, Markdown or JSON
+    Report(ReportArgs),
     /// Recompute verdicts from their recorded pairs alone and show how they came about
     Explain(ExplainArgs),
     /// Measure the head against the head without each kept commit: does it still pay?
     Ablate(AblateArgs),
     /// Measure a kept commit against its parent again
     Reproduce(ReproduceArgs),
+    /// Put the kept commits on reviewable branches, each built, gated and measured on its own
+    Finalize(FinalizeArgs),
+    /// Profile the benchmark at a revision, or the difference of two
+    Profile(ProfileArgs),
     /// Show the session: what was kept, what is claimed, whether a loop is running
     Status(JsonArgs),
     /// Play the keep/revert rules of this and other programs on simulated or recorded noise
@@ -117,67 +123,6 @@ pub struct NoiseArgs {
     pub json: bool,
 }
 
-/// Flags of `log`.
-#[derive(Debug, Args)]
-pub struct LogArgs {
-    /// Only runs with this status; may be repeated
-    #[arg(long, value_name = "STATUS", value_parser = parse_status)]
-    pub status: Vec<Status>,
-
-    /// Only the last N runs
-    #[arg(short = 'n', long, value_name = "N")]
-    pub limit: Option<usize>,
-
-    /// Only the runs of the last session
-    #[arg(long)]
-    pub last: bool,
-
-    /// Another ledger: also a log of pi-autoresearch, codex-autoresearch, labloop or
-    /// karpathy/autoresearch
-    #[arg(long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
-
-    /// Print the runs as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Flags of `show`.
-#[derive(Debug, Args)]
-pub struct ShowArgs {
-    /// The run's number
-    #[arg(value_name = "N")]
-    pub run: u64,
-
-    /// Print the candidate's change instead
-    #[arg(long)]
-    pub diff: bool,
-
-    /// Another ledger
-    #[arg(long, value_name = "FILE", conflicts_with = "diff")]
-    pub file: Option<PathBuf>,
-
-    /// Print the run as JSON
-    #[arg(long, conflicts_with = "diff")]
-    pub json: bool,
-}
-
-/// Flags of `explain`.
-#[derive(Debug, Args)]
-pub struct ExplainArgs {
-    /// The run's number; without it every verdict is recomputed, and those that differ are listed
-    #[arg(value_name = "N")]
-    pub run: Option<u64>,
-
-    /// Another ledger
-    #[arg(long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
-
-    /// Print the explanation as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// Flags of `ablate`.
 #[derive(Debug, Args)]
 pub struct AblateArgs {
@@ -201,16 +146,92 @@ pub struct AblateArgs {
 
 /// Flags of `reproduce`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Works in any clone that has the commits and experiments.jsonl. Exit code 0: \
+                        everything asked for is reproduced; 1: it is not, or this machine cannot tell."
+)]
 pub struct ReproduceArgs {
     /// A run's number, or a commit
-    #[arg(value_name = "N|COMMIT")]
-    pub what: String,
+    #[arg(
+        value_name = "N|COMMIT",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    pub what: Option<String>,
 
-    /// Pairs to measure
+    /// Every kept commit of the last session, and its start against its head
+    #[arg(long)]
+    pub all: bool,
+
+    /// Pairs to measure [default: as many as the claim rests on, at least 24]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(6..=10_000))]
+    pub pairs: Option<u32>,
+
+    /// Measure fewer pairs when they would take longer, such as `10m`; six are measured in any case,
+    /// and with `--all` what has not begun by then is left out
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub time_limit: Option<std::time::Duration>,
+
+    /// Print the comparison as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `finalize`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --plan or --from: groups the kept commits and makes the branches \
+                        autoresearch/<name>-final/<group> at once. Nothing is pushed, and nothing is \
+                        checked out. Exit code 1: a group fails, or is not shown to be better on its own."
+)]
+pub struct FinalizeArgs {
+    /// Only write the proposed groups to this file, to be edited
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "pr_dir"])]
+    pub plan: Option<PathBuf>,
+
+    /// Use the groups of this file
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+
+    /// Pairs to measure for each branch
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(6..=10_000))]
     pub pairs: u32,
 
-    /// Print the comparison as JSON
+    /// Write the text of a pull request for each branch to DIR/<group>.md; `-` prints them
+    #[arg(long, value_name = "DIR")]
+    pub pr_dir: Option<PathBuf>,
+
+    /// Replace branches and files that exist
+    #[arg(long)]
+    pub force: bool,
+
+    /// Print the branches, or the plan, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `profile`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Writes a flamegraph (SVG), a pprof profile (protobuf) and folded stacks for each \
+                        revision. An autoresearch.sh that honours AUTORESEARCH_PROFILE=PATH, by writing \
+                        folded stacks to PATH.folded, profiles itself; others are run under perf."
+)]
+pub struct ProfileArgs {
+    /// Up to two revisions: the second is compared with the first [default: HEAD]
+    #[arg(value_name = "REV", num_args = 0..=2)]
+    pub revisions: Vec<String>,
+
+    /// Who takes the samples [default: the script when it can, else perf]
+    #[arg(long, value_name = "WHO")]
+    pub with: Option<crate::driver::profile::Profiler>,
+
+    /// Directory for the profiles, one below it for each commit
+    /// [default: autoresearch/profiles in git's own directory]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Print the functions as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -296,9 +317,4 @@ fn parse_time(text: &str) -> Result<std::time::Duration, String> {
     } else {
         Ok(time)
     }
-}
-
-fn parse_status(text: &str) -> Result<Status, String> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned()))
-        .map_err(|_| "use keep, discard, crash or checks_failed".to_owned())
 }

@@ -11,12 +11,12 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | [`flow`] | the pure core, in the order in which the data flows: [`config`](flow::config), [`metric`](flow::metric), [`proposal`](flow::proposal), [`scope`](flow::scope), [`decision`](flow::decision), [`trial`](flow::trial) (the judgement of one candidate as a state machine), [`record`](flow::record) (the ledger's format), [`session`](flow::session) (a session as a fold over records), [`summary`](flow::summary) |
+//! | [`flow`] | the pure core, in the order in which the data flows: [`config`](flow::config), [`metric`](flow::metric), [`proposal`](flow::proposal), [`scope`](flow::scope), [`decision`](flow::decision), [`trial`](flow::trial) (the judgement of one candidate as a state machine), [`record`](flow::record) (the ledger's format), [`session`](flow::session) (a session as a fold over records), [`explain`](flow::explain) (a verdict recomputed), [`limits`](flow::limits), [`summary`](flow::summary) |
 //! | [`propose`] | where candidates come from: backlog, knob search, agents; pure |
 //! | [`simulate`] | keep/revert rules played on simulated noise, ours through [`flow::trial`] itself; pure |
-//! | [`edge`] | the only files that touch the world, one outside facility each: processes (duct), repository (git2), slots, ledger file, locks, signals, terminal (indicatif), host |
+//! | [`edge`] | the only files that touch the world, one outside facility each: processes (duct), repository (git2), slots, ledger file, locks, signals, terminal (indicatif), the loop's live state, the report's server, host, faults on demand |
 //! | [`driver`] | takes what the state machines need to the edges and the answers back |
-//! | [`report`] | records to tables, text and JSON; pure |
+//! | [`report`] | records to tables, text, JSON and a page; pure |
 //! | [`command`] | one file a subcommand; wires, holds no logic |
 //!
 //! Data flows one way: `Config -> Proposal -> Pairs -> verdict -> Gate -> RunLine -> Summary`.
@@ -28,7 +28,11 @@
 //!   forgetting it. The user's HEAD and index never change.
 //! - **State is a fold over the ledger.** There is no second state file. The record of a keep is
 //!   durable before the branch moves, and moving it again is harmless, so a kill at any instant is
-//!   finished or forgotten by the next run ([`driver::open`]).
+//!   finished or forgotten by the next run ([`driver::open`]). What git writes is synced too, so the
+//!   record never names a commit that power loss took. Each step whose interruption could lose
+//!   something has a name, at which tests kill the process or take its disk space away
+//!   ([`edge::fault`]).
+//! - **The ledger is chained** ([`flow::ledger::chain`]): an edited line shows.
 //! - **A verdict is a function of the recorded pairs** ([`flow::trial::replay`]). Nothing else enters:
 //!   no clock, no stored best value, no running statistic that a proposer could see.
 //! - **What judges is pinned**: scripts and config are read from the session's start commit, are
@@ -44,6 +48,7 @@
 //!   test (`tests/it/tidy.rs`) checks the imports.
 
 pub mod cli;
+mod cli_read;
 pub mod command;
 pub mod doctor;
 pub mod driver;
@@ -98,9 +103,12 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Noise(args) => command::noise::run(&global, &args),
         Command::Log(args) => command::log::run(&global, &args),
         Command::Ablate(args) => command::ablate::run(&global, &args),
+        Command::Report(args) => command::report::run(&global, &args),
         Command::Explain(args) => command::explain::run(&global, &args),
         Command::Show(args) => command::show::run(&global, &args),
         Command::Status(args) => command::status::run(&global, &args),
+        Command::Finalize(args) => command::finalize::run(&global, &args),
+        Command::Profile(args) => command::profile::run(&global, &args),
         Command::Reproduce(args) => command::reproduce::run(&global, &args),
         Command::Simulate(args) => command::simulate::run(&global, &args),
         Command::Doctor(args) => command::doctor::run(&global, &args),

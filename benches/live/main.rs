@@ -19,7 +19,8 @@ use target::{Load, Target};
 const USAGE: &str =
     "usage: cargo bench --bench live -- [--metric NAME] [--load N] [--seed N] [--json]
 
-  --metric NAME  what is judged: work_ms (the default: the program's own wall time) or driver.*
+  --metric NAME  what is judged: driver.wall_adj_ms (the default), another driver.* or work_ms, the
+                 program's own wall time
   --load N       processes that load the machine in bursts [default: 1]
   --seed N       order of the candidates [default: 1]
   --json         print the outcome as JSON";
@@ -36,7 +37,7 @@ struct Arguments {
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let mut parsed = Arguments {
-        metric: "work_ms".to_owned(),
+        metric: "driver.wall_adj_ms".to_owned(),
         load: 1,
         seed: 1,
         json: false,

@@ -53,9 +53,11 @@ fn gather(directory: &Path) -> Facts {
         name: identity.as_ref().map(|(name, _)| name.clone()),
         email: identity.map(|(_, email)| email),
     });
-    let is_held = Lock::is_held(&open::lock_path(&repo));
-    facts.leftover_worktrees = is_held.is_none().then(|| repo.our_worktrees());
-    facts.lock = Some(is_held.map_or(LockState::Free, LockState::Held));
+    let holder = Lock::holder(&open::lock_path(&repo));
+    facts.leftover_worktrees = holder.is_none().then(|| repo.our_worktrees());
+    facts.lock = Some(holder.map_or(LockState::Free, |holder| {
+        LockState::Held(holder.to_string())
+    }));
     facts.submodules = Some(repo.submodules());
     facts.uses_lfs = Some(uses_lfs(&repo));
     project_facts(&repo, directory, &mut facts);

@@ -7,7 +7,7 @@ use crate::cli::ExplainArgs;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::flow::entry::{Read, Segment};
-use crate::flow::explain::Explanation;
+use crate::flow::explain::{Explainer, Explanation};
 use crate::flow::record::RunLine;
 use crate::flow::session::Past;
 use crate::flow::trial::TrialSetup;
@@ -21,10 +21,15 @@ pub fn run(global: &Global, args: &ExplainArgs) -> Result<Exit> {
     let path = global.ledger_path(args.file.as_deref())?;
     let mut found = Vec::new();
     let mut last = 0;
+    let mut explainer = Explainer::default();
     each_run(&path, |line, setup, segment| {
         last = line.run;
         if args.run.is_none_or(|run| run == line.run) {
-            found.push((explain_run(line, setup)?, line.clone(), segment.clone()));
+            found.push((
+                explain_run(&mut explainer, line, setup)?,
+                line.clone(),
+                segment.clone(),
+            ));
         }
         Ok(())
     })?;
@@ -61,14 +66,18 @@ pub fn run(global: &Global, args: &ExplainArgs) -> Result<Exit> {
     Ok(if differing == 0 { Exit::Ok } else { Exit::No })
 }
 
-fn explain_run(line: &RunLine, setup: Option<TrialSetup>) -> Result<Explanation> {
+fn explain_run(
+    explainer: &mut Explainer,
+    line: &RunLine,
+    setup: Option<TrialSetup>,
+) -> Result<Explanation> {
     let number = line.run;
     let setup = setup.ok_or_else(|| {
         Error::usage(format!(
             "run {number} comes before its session's calibration"
         ))
     })?;
-    Explanation::of(&setup, line).map_err(|error| {
+    explainer.explain(&setup, line).map_err(|error| {
         Error::usage(format!("run {number} holds values that no run can have")).because(error)
     })
 }

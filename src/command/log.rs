@@ -1,15 +1,16 @@
 //! `autoresearch log`.
 
-use std::io::IsTerminal;
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use super::{Global, ledger_read};
 use crate::cli::LogArgs;
+use crate::edge::clock;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::flow::entry::Read;
 use crate::report::log::{Layout, table};
-use crate::report::row::{Filter, Rows};
+use crate::report::rows::{Filter, Rows};
 
 /// Width of a table that goes to a file or a pipe, columns.
 const WIDTH_DEFAULT: u16 = 120;
@@ -27,9 +28,17 @@ pub fn run(global: &Global, args: &LogArgs) -> Result<Exit> {
     };
     let mut rows = Rows::new(Filter {
         statuses: args.status.clone(),
-        limit: args.limit,
+        since_ms: args
+            .since
+            .as_ref()
+            .map(|since| since.milliseconds(&clock::here_and_now())),
+        idea: args.idea.clone(),
+        grep: args.grep.clone(),
         segment,
         session: None,
+        sort: args.sort,
+        reverse: args.reverse,
+        limit: args.limit,
     });
     ledger_read::each(&path, |decoder, read| {
         if let Read::Run(entry) = read {
@@ -37,12 +46,21 @@ pub fn run(global: &Global, args: &LogArgs) -> Result<Exit> {
         }
         Ok(())
     })?;
-    if args.json {
-        super::print(&rows.to_json());
-    } else {
-        super::print(&table(&rows, layout()));
-    }
+    print(&rows.sorted(), args);
     Ok(Exit::Ok)
+}
+
+fn print(rows: &Rows, args: &LogArgs) {
+    let mut stdout = BufWriter::new(std::io::stdout().lock());
+    let written = if args.json {
+        rows.write_json(&mut stdout)
+    } else if args.csv {
+        rows.write_csv(&mut stdout)
+    } else {
+        stdout.write_all(table(rows, layout()).as_bytes())
+    };
+    // A reader that went away (`| head`) is no failure of ours.
+    written.and_then(|()| stdout.flush()).ok();
 }
 
 fn last_segment(path: &Path) -> Result<Option<u32>> {

@@ -5,9 +5,13 @@ use std::path::Path;
 use super::{Global, ledger_read};
 use crate::cli::JsonArgs;
 use crate::driver::open;
+use crate::edge::clock;
+use crate::edge::live_file;
 use crate::edge::lock::Lock;
+use crate::edge::repo::Repo;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::flow::live::Running;
 use crate::flow::summary::Summary;
 use crate::report::{closing, status};
 
@@ -18,22 +22,31 @@ use crate::report::{closing, status};
 pub fn run(global: &Global, args: &JsonArgs) -> Result<Exit> {
     let (repo, project, config) = global.project()?;
     let path = project.ledger(&config);
-    let holder = Lock::is_held(&open::lock_path(&repo));
+    let running = running(&repo);
     let summary = if path.exists() {
         summary_of(&path)?
     } else {
         Summary::default()
     };
-    if args.json {
-        super::print(&status::json(&summary, Some(holder.is_some())));
-        return Ok(Exit::Ok);
-    }
-    let text = match holder {
-        Some(holder) => format!("a loop is running{holder}\n{}", status::text(&summary)),
-        None => format!("no loop is running\n{}", status::text(&summary)),
-    };
-    super::print(&text);
+    super::print(&if args.json {
+        status::json(&summary, Some(&running))
+    } else {
+        let running = status::running_text(&running, clock::now_ms());
+        format!("{running}{}", status::text(&summary))
+    });
     Ok(Exit::Ok)
+}
+
+/// What is known of a loop at work in a repository.
+pub fn running(repo: &Repo) -> Running {
+    let lock = open::lock_path(repo);
+    match Lock::holder(&lock) {
+        None => Running::No,
+        Some(holder) => Running::Yes {
+            pid: holder.pid,
+            live: holder.pid.and_then(|pid| live_file::read(&lock, pid)),
+        },
+    }
 }
 
 /// Folds a ledger.

@@ -2,13 +2,13 @@
 
 use git2::Oid;
 
-use super::calibrate;
+use super::end_to_end::{Budget, end_to_end, gains};
 use super::engine::{Engine, commit_id};
 use super::judge::no_gate;
 use super::open::move_branch;
 use crate::edge::clock;
 use crate::edge::slots::SlotName;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::flow::decision::Estimate;
 use crate::flow::record::{
     AblationLine, AblationTag, FORMAT_VERSION, GateOutcome, GateResult, Line, Pair, Worth,
@@ -106,16 +106,23 @@ impl Engine {
         head: Oid,
         count: u32,
     ) -> Result<()> {
-        let pairs: Vec<Pair> = calibrate::end_to_end(
+        let measured = end_to_end(
             &mut self.bench,
             &mut self.console,
-            without,
-            head,
-            count as usize,
+            (without, head),
+            Budget::pairs(count as usize),
             line.seed,
-        )?;
+        );
+        let pairs: Vec<Pair> = match measured {
+            Ok(pairs) => pairs,
+            Err(error) if error.kind() == Kind::Differs => {
+                line.detail = format!("without it the result is another: {error}");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         let (primary, _) = judged(&self.opened.state.opened.config);
-        let gains = calibrate::gains(&primary, &pairs)?;
+        let gains = gains(&primary, &pairs)?;
         let gain = primary.gain_record(&Estimate::from_pairs(&gains));
         line.worth = Worth::judge(&gain, self.opened.state.params().min_effect);
         line.estimate = Some(gain);

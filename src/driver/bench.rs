@@ -201,7 +201,7 @@ impl Bench {
     }
 
     /// A directory that what runs in the slot can write to.
-    pub(super) fn counts_directory(&self, slot: SlotName) -> Result<PathBuf> {
+    pub(super) fn private_directory(&self, slot: SlotName) -> Result<PathBuf> {
         let directory = self.slots.private(slot);
         std::fs::create_dir_all(&directory)
             .context(|| format!("cannot create {}", directory.display()))?;

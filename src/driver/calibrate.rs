@@ -1,4 +1,4 @@
-//! A/A calibration, the baseline's gate, and the end-to-end claim.
+//! A/A calibration and the baseline's gate.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,19 +15,15 @@ use crate::error::{Error, Result};
 use crate::flow::coins::Coins;
 use crate::flow::config_parts::MetricSpec;
 use crate::flow::decision::exact::ExactRule;
-use crate::flow::decision::{
-    Calibration, EndToEnd, Estimate, PairPolicy, Params, end_to_end_swapped, repeats_needed,
-    run_deadline_s,
-};
+use crate::flow::decision::{Calibration, PairPolicy, Params, repeats_needed, run_deadline_s};
 use crate::flow::driver_metrics::DRIVER_INSTRUCTIONS;
 use crate::flow::measure::Judged;
 use crate::flow::metric::median;
 use crate::flow::noise;
 use crate::flow::record::{
-    CalibrationLine, CalibrationTag, ClaimLine, ClaimTag, Environment, FORMAT_VERSION, Gain, Pair,
-    Phase,
+    CalibrationLine, CalibrationTag, Environment, FORMAT_VERSION, Pair, Phase,
 };
-use crate::flow::session::{SessionState, judged};
+use crate::flow::session::judged;
 use crate::flow::trial::PairPlan;
 
 /// Builds the commit in slot 0 and runs the gate on it: a gate that fails on unchanged code would
@@ -163,11 +159,11 @@ fn aa_pair(
     phase: Phase,
     coins: &mut Coins,
 ) -> Result<Pair> {
-    known_good_pair(bench, policy, phase, 1, coins)
+    known_good_pair(bench, policy, phase, 1, coins).and_then(same_output)
 }
 
 /// A pair of commits that are known to work: a failure is the environment's.
-fn known_good_pair(
+pub(super) fn known_good_pair(
     bench: &mut Bench,
     policy: &mut PairPolicy,
     phase: Phase,
@@ -183,7 +179,7 @@ fn known_good_pair(
             hold_out: holds_out.then(|| coins.number()),
         };
         match measure_pair(bench, policy, plan)? {
-            Measured::Pair(pair) => return same_output(pair),
+            Measured::Pair(pair) => return Ok(pair),
             Measured::Again => {}
             Measured::CandidateFailed(reason, detail) => {
                 return Err(unchanged_code_fails(bench.sandbox, reason, &detail));
@@ -192,29 +188,36 @@ fn known_good_pair(
     }
 }
 
-/// The pair, unless its sides computed different things.
+/// The pair of one commit, unless its sides computed different things.
 fn same_output(pair: Pair) -> Result<Pair> {
     let check = pair.digests.as_ref();
-    let problem = match pair.phase {
-        Phase::EndToEnd => check.and_then(|check| check.difference(["parent", "candidate"])),
-        _ => check.and_then(|check| check.difference(["slot 0", "slot 1"])),
-    };
-    let Some(difference) = problem else {
+    match check.and_then(|check| check.difference(["slot 0", "slot 1"])) {
+        None => Ok(pair),
+        Some(difference) => Err(Error::environment(
+            "two worktrees of the same commit compute different things",
+        )
+        .hint(format!(
+            "a DIGEST must depend on nothing but the code: no times, paths, or random numbers; {difference}"
+        ))),
+    }
+}
+
+/// The pair of two commits, unless they computed different things.
+///
+/// # Errors
+/// They did; of the kind [`Kind::Differs`](crate::error::Kind::Differs).
+pub(super) fn same_output_of_two(pair: Pair) -> Result<Pair> {
+    let check = pair.digests.as_ref();
+    let Some(difference) = check.and_then(|check| check.difference(["parent", "candidate"])) else {
         return Ok(pair);
     };
-    let seed = pair.hold_out;
-    Err(match (pair.phase, seed) {
-        (Phase::EndToEnd, seed) => {
-            let inputs = seed.map_or(String::new(), |seed| format!(" with the hold-out seed {seed}"));
-            Error::environment(format!("the two commits compute different things{inputs}"))
-                .hint(format!("a kept commit is wrong: {difference}"))
-        }
-        _ => Error::environment("two worktrees of the same commit compute different things").hint(
-            format!(
-                "a DIGEST must depend on nothing but the code: no times, paths, or random numbers; {difference}"
-            ),
-        ),
-    })
+    let inputs = pair.hold_out.map_or(String::new(), |seed| {
+        format!(" with the hold-out seed {seed}")
+    });
+    Err(Error::differs(format!(
+        "the two commits compute different things{inputs}: {difference}"
+    ))
+    .hint("one of them is wrong, and what is wrong has no speed"))
 }
 
 fn median_wall_ms(pairs: &[Pair]) -> f64 {
@@ -254,123 +257,4 @@ fn analyse(metric: &Judged, pairs: &[Pair], params: &Params) -> Result<Calibrati
         figures.exact = figures.exact.map(ExactRule::jittering);
     }
     Ok(figures)
-}
-
-/// Measures a session's start against its head: the only source of a claim for the whole.
-///
-/// # Errors
-/// A commit does not build or run, or the user wants to stop.
-pub fn claim(
-    bench: &mut Bench,
-    console: &mut Console,
-    state: &SessionState,
-    start: Oid,
-    head: Oid,
-) -> Result<ClaimLine> {
-    let params = state.params();
-    let seed = clock::fresh_seed();
-    let pairs = end_to_end(bench, console, start, head, params.end_to_end_pairs, seed)?;
-    let (primary, _) = judged(&state.opened.config);
-    let fresh = gains(&primary, &pairs)?;
-    let steps: Vec<Estimate> = state
-        .kept
-        .iter()
-        .filter_map(|kept| kept.estimate)
-        .map(|gain| Estimate {
-            value: gain.log,
-            lo: gain.lo,
-            hi: gain.hi,
-            pairs: gain.pairs as usize,
-        })
-        .collect();
-    let outcome = EndToEnd::judge(&fresh, &steps, &params).map_err(|error| {
-        Error::environment("cannot judge the end-to-end measurement").because(error)
-    })?;
-    Ok(ClaimLine {
-        kind: ClaimTag::Claim,
-        format: FORMAT_VERSION,
-        session: state.opened.session.clone(),
-        timestamp: clock::now_ms(),
-        start: start.to_string(),
-        head: head.to_string(),
-        kept: u32::try_from(state.kept.len()).unwrap_or(u32::MAX),
-        estimate: primary.gain_record(&outcome.estimate),
-        wall: wall_gain(&primary, &pairs),
-        sum_of_steps_log: outcome.steps.value,
-        steps_do_not_add_up: outcome.disagrees,
-        seed,
-        pairs,
-    })
-}
-
-/// Wall time beside the metric, unless it is the metric.
-pub fn wall_gain(primary: &Judged, pairs: &[Pair]) -> Option<Gain> {
-    let wall = Judged::time(crate::flow::config_parts::DRIVER_WALL);
-    if primary.name == wall.name {
-        return None;
-    }
-    let gains = gains(&wall, pairs).ok()?;
-    Some(wall.gain_record(&Estimate::from_pairs(&gains)))
-}
-
-/// Log gains of the pairs that count.
-///
-/// # Errors
-/// A value cannot be judged.
-pub fn gains(metric: &Judged, pairs: &[Pair]) -> Result<Vec<f64>> {
-    pairs
-        .iter()
-        .filter(|pair| pair.phase != Phase::WarmUp)
-        .map(|pair| metric.gain(pair))
-        .collect::<std::result::Result<_, _>>()
-        .map_err(|error| Error::environment(format!("cannot judge {}", metric.name)).because(error))
-}
-
-/// Fresh pairs of two commits, random slots, swapped half way; warm-ups before each half.
-///
-/// # Errors
-/// A commit does not build or run, or the user wants to stop.
-pub fn end_to_end(
-    bench: &mut Bench,
-    console: &mut Console,
-    parent: Oid,
-    candidate: Oid,
-    count: usize,
-    seed: u64,
-) -> Result<Vec<Pair>> {
-    let mut coins = Coins::new(seed);
-    let first_slot = u8::from(coins.flip());
-    let mut pairs = Vec::new();
-    let mut prepared = None;
-    let mut policy = PairPolicy::new();
-    for index in 0..count {
-        let slot = if end_to_end_swapped(index, count) {
-            1 - first_slot
-        } else {
-            first_slot
-        };
-        if prepared != Some(slot) {
-            console.phase("building end to end");
-            build_incumbent(bench, SlotName::numbered(1 - slot), parent)?;
-            build_incumbent(bench, SlotName::numbered(slot), candidate)?;
-            pairs.push(known_good_pair(
-                bench,
-                &mut policy,
-                Phase::WarmUp,
-                slot,
-                &mut coins,
-            )?);
-            prepared = Some(slot);
-        }
-        console.phase("measuring end to end");
-        console.pairs(index, count);
-        pairs.push(known_good_pair(
-            bench,
-            &mut policy,
-            Phase::EndToEnd,
-            slot,
-            &mut coins,
-        )?);
-    }
-    Ok(pairs)
 }

@@ -6,17 +6,22 @@ use git2::Oid;
 
 use super::bench::Bench;
 use super::calibrate::{self, Setting};
+use super::end_to_end;
+use super::hooks;
 use super::judge::{Sides, impossible, judge};
-use super::open::{Opened, move_branch};
+use super::open::{Opened, lock_path, move_branch};
+use super::profile;
 use super::propose::{Draft, Proposers};
 use super::record::{Outcome, kept_message, ref_name, run_line};
 use crate::edge::console::Console;
 use crate::edge::interrupt::Interrupts;
+use crate::edge::live_file::LiveFile;
 use crate::edge::sandbox::Sandbox;
 use crate::edge::{clock, fault, host};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::flow::config_sandbox::SandboxMode;
 use crate::flow::decision::{SlotBias, calibration_due, end_to_end_due, placebo_due};
+use crate::flow::hooks as hooks_flow;
 use crate::flow::limits::{Ending, Limits, Progress};
 use crate::flow::proposal::{Change, Proposal};
 use crate::flow::record::{Durations, Environment, Line, Reason, RunLine, Status};
@@ -43,7 +48,7 @@ impl Engine {
     ///
     /// # Errors
     /// The slots cannot be created.
-    pub fn new(opened: Opened, console: Console, interrupts: Interrupts) -> Result<Self> {
+    pub fn new(opened: Opened, mut console: Console, interrupts: Interrupts) -> Result<Self> {
         let start = commit_id(&opened.state.opened.start)?;
         let mut bench = Bench::open(&opened.repo, opened.pinned.clone(), interrupts, start)?;
         if let Some(line) = &opened.state.calibration {
@@ -58,6 +63,7 @@ impl Engine {
         let scope = Scope::new(&config.scope, &config.protected_globs());
         let next_run = opened.past.next_run;
         let environment = host::environment();
+        console.publish_to(LiveFile::beside(&lock_path(&opened.repo)));
         Ok(Self {
             environment,
             opened,
@@ -140,6 +146,7 @@ impl Engine {
     ) -> Result<Ending> {
         self.console.plan(iterations);
         let began = Instant::now();
+        let mut last = None;
         let mut progress = Progress {
             cost_usd: self.opened.state.cost_usd,
             ..Progress::default()
@@ -153,6 +160,7 @@ impl Engine {
             }
             self.console.iteration(iteration);
             self.calibrate_if_due()?;
+            self.hook_before(last.as_ref())?;
             self.console.phase("proposing");
             let started = Instant::now();
             let draft = match self.placebo_if_due()? {
@@ -165,12 +173,63 @@ impl Engine {
             let line = self.evaluate(draft, started)?;
             proposers.note(&self.opened, &self.console);
             fault::reached("ticked");
+            self.hook_after(&line)?;
+            self.profile_if_kept(&line)?;
             progress.ran(&line);
             if line.status == Status::Keep && end_to_end_due(self.opened.state.kept.len()) {
                 self.claim_if_due()?;
             }
+            last = Some(line);
         }
         Ok(Ending::IterationsDone)
+    }
+
+    fn hook_before(&mut self, last: Option<&RunLine>) -> Result<()> {
+        let opened = &mut self.opened;
+        let Some(command) = &opened.pinned.config.hooks.before else {
+            return Ok(());
+        };
+        self.console.phase("running the hook before");
+        let directory = opened.project.directory(&opened.pinned.work);
+        let cwd = directory.display().to_string();
+        let event = hooks_flow::before(&opened.state, &cwd, self.next_run, last);
+        let hook = ("before", &command[..]);
+        opened.hint = hooks::run(&self.bench, &self.console, hook, &directory, &event)?;
+        Ok(())
+    }
+
+    fn hook_after(&mut self, line: &RunLine) -> Result<()> {
+        let opened = &self.opened;
+        let Some(command) = &opened.pinned.config.hooks.after else {
+            return Ok(());
+        };
+        self.console.phase("running the hook after");
+        let directory = opened.project.directory(&opened.pinned.work);
+        let cwd = directory.display().to_string();
+        let event = hooks_flow::after(&opened.state, &cwd, line);
+        let hook = ("after", &command[..]);
+        hooks::run(&self.bench, &self.console, hook, &directory, &event).map(drop)
+    }
+
+    /// The profile of a kept commit, off the measured path; a failure is only warned of.
+    fn profile_if_kept(&mut self, line: &RunLine) -> Result<()> {
+        let opened = &self.opened;
+        if line.status != Status::Keep || !opened.pinned.config.profile_kept {
+            return Ok(());
+        }
+        let base = profile::default_directory(&opened.repo);
+        let commit = commit_id(opened.state.head())?;
+        let taken = profile::take(&mut self.bench, &mut self.console, commit, None, &base);
+        match taken {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == Kind::Interrupted => Err(error),
+            Err(error) => {
+                let run = line.run;
+                self.console
+                    .warn(&format!("run {run} has no profile: {}", error.explained()));
+                Ok(())
+            }
+        }
     }
 
     /// Every so often a no-op goes the whole way in the place of a candidate.
@@ -345,7 +404,7 @@ impl Engine {
         }
         self.console.iteration(0);
         let (start, head) = (commit_id(&state.opened.start)?, commit_id(state.head())?);
-        let line = calibrate::claim(&mut self.bench, &mut self.console, state, start, head)?;
+        let line = end_to_end::claim(&mut self.bench, &mut self.console, state, start, head)?;
         fault::reached("claim-measured");
         self.opened
             .ledger

@@ -34,6 +34,8 @@ pub struct Opened {
     pub state: SessionState,
     /// Whether `state` is new and not yet in the ledger.
     pub is_new: bool,
+    /// What the hook `before` printed last, for the agent.
+    pub hint: Option<String>,
     _lock: Lock,
 }
 
@@ -99,6 +101,7 @@ pub fn open(from: &Path, fresh: bool, console: &Console) -> Result<Opened> {
         past,
         state,
         is_new,
+        hint: None,
         _lock: lock,
     })
 }

@@ -105,6 +105,11 @@ impl Project {
         }
     }
 
+    /// The same in the checkout.
+    pub fn directory(&self, work: &Path) -> PathBuf {
+        self.checkout.join(work).components().collect()
+    }
+
     /// The ledger's path.
     pub fn ledger(&self, config: &Config) -> PathBuf {
         self.checkout.join(self.work(config)).join(LEDGER_FILE)

@@ -7,6 +7,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use super::bench::{Bench, Task};
 use super::engine::commit_id;
 use super::open::Opened;
+use super::profile;
 use super::propose::Draft;
 use crate::edge::process::End;
 use crate::edge::process_output;
@@ -17,6 +18,7 @@ use crate::flow::record::Reason;
 use crate::propose::agent::{self, ANSWER_ENV, Brief, BriefIncumbent};
 use crate::propose::agent_answer::{self, Answer};
 use crate::propose::agent_presets;
+use crate::propose::agent_profile::BriefProfile;
 use crate::propose::ideas::{self, Backlog, Idea};
 
 /// Lets the agent edit a worktree of the incumbent; whatever differs afterwards, committed or not,
@@ -42,7 +44,7 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
         value: opened.state.incumbent_value(),
     };
     let answer_path = files.answer.display().to_string();
-    let brief = Brief::new(
+    let mut brief = Brief::new(
         config,
         incumbent,
         idea,
@@ -50,6 +52,8 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
         &opened.state.tried,
         &answer_path,
     );
+    brief.hint.clone_from(&opened.hint);
+    brief.profile = brief_profile(opened);
     let prompt = agent::prompt(&brief);
     files.write(&brief, &prompt)?;
     let command = agent_presets::command_line(spec, &files.prompt, &files.brief, &prompt)?;
@@ -104,6 +108,13 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
         tree: Ok(tree),
         again: false,
     })
+}
+
+/// Where the incumbent spends its time, when somebody profiled it.
+fn brief_profile(opened: &Opened) -> Option<BriefProfile> {
+    let base = profile::default_directory(&opened.repo);
+    let profile = profile::taken_before(&base, opened.state.head())?;
+    Some(BriefProfile::new(&profile))
 }
 
 /// An agent that carried out an entry and described nothing has its title as description.

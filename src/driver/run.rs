@@ -21,7 +21,7 @@ use crate::flow::record::Reason;
 
 /// Tells the benchmark script that the config's build command has run in this checkout, so that it
 /// need not ask its build tool again in every run.
-const BUILT_VARIABLE: &str = "AUTORESEARCH_BUILT";
+pub(super) const BUILT_VARIABLE: &str = "AUTORESEARCH_BUILT";
 
 /// Tells the script that the key of this run's lines is the first line of its standard input.
 const KEYED_VARIABLE: &str = "AUTORESEARCH_KEYED";
@@ -72,7 +72,7 @@ impl Bench {
         }
         let mut metrics = means(&executions);
         if self.counts_instructions() {
-            let counts = Counts::new(&self.counts_directory(slot)?)?;
+            let counts = Counts::new(&self.private_directory(slot)?)?;
             match self.execute(slot, plan, Some(&counts))? {
                 Run::Measured(output) => executions.push(output),
                 failed @ Run::Failed(..) => return Ok(failed),

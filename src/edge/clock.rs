@@ -10,6 +10,11 @@ pub fn now_ms() -> u64 {
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The time with the time zone of whoever asks.
+pub fn here_and_now() -> jiff::Zoned {
+    jiff::Zoned::now()
+}
+
 /// A seed nobody can foresee, below 2^53 so that every JSON reader keeps it exact.
 pub fn fresh_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};

@@ -2,11 +2,15 @@
 //!
 //! On a terminal one bar shows the iteration, the phase, pairs done of the most possible, candidates
 //! kept of those tried, and the time left. Off a terminal each event is a plain line. With `--quiet`
-//! there is nothing but errors.
+//! there is nothing but errors. In every case other processes see the same state in a file
+//! ([`super::live_file`]), which is written between runs of the benchmark and never during one.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use super::clock;
+use super::live_file::LiveFile;
+use crate::flow::live::{Live, LivePairs};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How much to say.
@@ -23,11 +27,8 @@ pub struct Console {
     bar: Option<ProgressBar>,
     plain: bool,
     started: Instant,
-    iteration: u32,
-    iterations: u32,
-    kept: u32,
-    tried: u32,
-    phase: String,
+    live: Live,
+    file: Option<LiveFile>,
 }
 
 impl Console {
@@ -47,12 +48,19 @@ impl Console {
             bar,
             plain,
             started: Instant::now(),
-            iteration: 0,
-            iterations: 0,
-            kept: 0,
-            tried: 0,
-            phase: String::new(),
+            live: Live {
+                pid: std::process::id(),
+                started: clock::now_ms(),
+                ..Live::default()
+            },
+            file: None,
         }
+    }
+
+    /// From now on other processes see what is going on.
+    pub fn publish_to(&mut self, file: LiveFile) {
+        self.file = Some(file);
+        self.publish();
     }
 
     /// A line that stays.
@@ -74,69 +82,87 @@ impl Console {
 
     /// How many iterations there will be at most.
     pub fn plan(&mut self, iterations: u32) {
-        self.iterations = iterations;
+        self.live.iterations = iterations;
         self.started = Instant::now();
     }
 
     /// A new iteration starts.
     pub fn iteration(&mut self, number: u32) {
-        self.iteration = number;
+        self.live.iteration = number;
     }
 
     /// What is going on now.
     pub fn phase(&mut self, phase: &str) {
-        if self.plain && phase != self.phase {
-            eprintln!("{}{phase}", self.prefix());
+        if phase != self.live.phase {
+            if self.plain {
+                eprintln!("{}{phase}", self.prefix());
+            }
+            self.live.phase = phase.to_owned();
+            self.live.phase_since = clock::now_ms();
+            self.live.pairs = None;
+            self.publish();
         }
-        self.phase = phase.to_owned();
         self.draw("");
     }
 
     /// Pairs done of the most that this phase can take.
-    pub fn pairs(&self, done: usize, most: usize) {
+    pub fn pairs(&mut self, done: usize, most: usize) {
+        self.live.pairs = Some(LivePairs { done, most });
+        self.publish();
         self.draw(&format!(" {done}/{most} pairs"));
     }
 
     /// A candidate has been judged.
     pub fn verdict(&mut self, run: u64, kept: bool, text: &str) {
-        self.tried += 1;
-        self.kept += u32::from(kept);
+        self.live.tried += 1;
+        self.live.kept += u32::from(kept);
+        self.live.last = Some(format!("run {run}: {text}"));
+        self.publish();
         let mark = if kept { '+' } else { '-' };
         self.say(&format!("{mark} run {run}: {text}"));
     }
 
-    /// Nothing more is drawn.
-    pub fn finish(&self) {
+    /// Nothing more is drawn or published.
+    pub fn finish(&mut self) {
+        self.file = None;
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 
+    fn publish(&self) {
+        if let Some(file) = &self.file {
+            file.publish(&self.live);
+        }
+    }
+
     fn prefix(&self) -> String {
-        if self.iteration == 0 {
+        let live = &self.live;
+        if live.iteration == 0 {
             String::new()
         } else {
-            format!("[{}/{}] ", self.iteration, self.iterations)
+            format!("[{}/{}] ", live.iteration, live.iterations)
         }
     }
 
     fn draw(&self, pairs: &str) {
         let Some(bar) = &self.bar else { return };
-        let tally = if self.tried == 0 {
+        let live = &self.live;
+        let tally = if live.tried == 0 {
             String::new()
         } else {
-            format!(" · kept {}/{}{}", self.kept, self.tried, self.time_left())
+            format!(" · kept {}/{}{}", live.kept, live.tried, self.time_left())
         };
-        bar.set_message(format!("{}{}{pairs}{tally}", self.prefix(), self.phase));
+        bar.set_message(format!("{}{}{pairs}{tally}", self.prefix(), live.phase));
     }
 
     /// From the mean time of the candidates so far.
     fn time_left(&self) -> String {
-        let left = self.iterations.saturating_sub(self.tried);
-        if self.iterations == 0 || left == 0 {
+        let left = self.live.iterations.saturating_sub(self.live.tried);
+        if self.live.iterations == 0 || left == 0 {
             return String::new();
         }
-        let each = self.started.elapsed().as_secs_f64() / f64::from(self.tried);
+        let each = self.started.elapsed().as_secs_f64() / f64::from(self.live.tried);
         format!(" · about {} left", human_duration(each * f64::from(left)))
     }
 }

@@ -34,6 +34,9 @@ pub const KILL_POINTS: &[&str] = &[
     "slots-removed",
 ];
 
+/// Steps of `finalize` after which the process can be killed.
+pub const FINALIZE_KILL_POINTS: &[&str] = &["group-made"];
+
 /// Writes that can fail for want of space.
 pub const WRITE_POINTS: &[&str] = &[
     "ledger-append",
@@ -77,7 +80,9 @@ pub fn git_space_for(step: &str) -> Result<(), git2::Error> {
 
 fn is_asked_for(kind: &str, step: &str) -> bool {
     debug_assert!(
-        KILL_POINTS.contains(&step) || WRITE_POINTS.contains(&step),
+        [KILL_POINTS, FINALIZE_KILL_POINTS, WRITE_POINTS]
+            .iter()
+            .any(|points| points.contains(&step)),
         "{step} is not listed"
     );
     let Ok(asked) = std::env::var(FAULT_VARIABLE) else {

@@ -14,13 +14,20 @@ pub struct Lock {
     _file: File,
 }
 
+/// Another process at work in the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process id, when the lock file says so.
+    pub pid: Option<u32>,
+}
+
 impl Lock {
     /// Takes the lock that keeps a second loop out of a repository.
     ///
     /// # Errors
     /// Another process holds it; the message has its process id.
     pub fn session(path: &Path) -> Result<Self> {
-        /// `is_held` of another process holds the lock for an instant.
+        /// `holder` of another process holds the lock for an instant.
         const TRIES: u32 = 5;
         let mut file = open(path)?;
         let mut taken = file.try_lock();
@@ -38,7 +45,7 @@ impl Lock {
             }
             Err(TryLockError::WouldBlock) => Err(Error::environment(format!(
                 "another autoresearch is at work in this repository{}",
-                holder(path)
+                Holder::of(path)
             ))
             .hint("wait for it, or stop it with Ctrl-C; `autoresearch status` shows what it does")),
             Err(TryLockError::Error(error)) => {
@@ -47,11 +54,11 @@ impl Lock {
         }
     }
 
-    /// Whether another process holds the lock at `path`; its process id as text when it does.
-    pub fn is_held(path: &Path) -> Option<String> {
+    /// The process that holds the lock at `path`, when one does.
+    pub fn holder(path: &Path) -> Option<Holder> {
         let file = File::open(path).ok()?;
         match file.try_lock_shared() {
-            Err(TryLockError::WouldBlock) => Some(holder(path)),
+            Err(TryLockError::WouldBlock) => Some(Holder::of(path)),
             Ok(()) | Err(TryLockError::Error(_)) => None,
         }
     }
@@ -126,11 +133,22 @@ fn note_holder(file: &mut File) {
     written.ok();
 }
 
-fn holder(path: &Path) -> String {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(32).read_to_string(&mut text));
-    match (read, text.trim().parse::<u32>()) {
-        (Ok(_), Ok(pid)) => format!(" (process {pid})"),
-        _ => String::new(),
+impl Holder {
+    /// What the lock file at `path` says.
+    fn of(path: &Path) -> Self {
+        let mut text = String::new();
+        let read = File::open(path).and_then(|file| file.take(32).read_to_string(&mut text));
+        Self {
+            pid: read.ok().and_then(|_| text.trim().parse().ok()),
+        }
+    }
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, " (process {pid})"),
+            None => Ok(()),
+        }
     }
 }

@@ -88,6 +88,18 @@ impl Repo {
         Ok(commit.tree_id())
     }
 
+    /// The message of a commit.
+    ///
+    /// # Errors
+    /// The commit is missing.
+    pub fn message(&self, commit: Oid) -> Result<String> {
+        let commit = self
+            .inner
+            .find_commit(commit)
+            .context(|| format!("commit {commit} is missing"))?;
+        Ok(String::from_utf8_lossy(commit.message_bytes()).into_owned())
+    }
+
     /// First parent of a commit.
     ///
     /// # Errors

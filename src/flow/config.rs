@@ -10,12 +10,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config_explain::explain;
+pub use super::config_names::is_branch_component;
+use super::config_names::is_inside;
 use super::config_parts::{
     AgentSpec, GuardSpec, Knob, MetricSpec, ProposerName, SelfReportRule, Timeouts,
 };
 use super::config_protected::{ALWAYS_PROTECTED, DEFAULT_PROTECTED};
 use super::config_sandbox::{MetricLines, SandboxMode};
 use super::decision::Params;
+use super::hooks::Hooks;
 use super::limits::Limits;
 use crate::error::{Error, Result};
 
@@ -154,6 +157,14 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u64>,
 
+    /// Programs called before and after each candidate.
+    #[serde(default)]
+    pub hooks: Hooks,
+
+    /// Whether each kept commit is profiled after it was recorded, as `autoresearch profile` does.
+    #[serde(default)]
+    pub profile_kept: bool,
+
     /// Environment variables, as globs such as `MYAPP_*`, that children see beside the default
     /// list (see `docs/config.md`). Everything else is removed.
     #[serde(default)]
@@ -196,6 +207,13 @@ impl Config {
             .and_then(|config| deserializer.end().map(|()| config))
             .map_err(|error| explain(&error, text, origin))?;
         config.check(origin)?;
+        let needed = config.params().keep_pairs_min();
+        if (config.max_pairs as usize) < needed {
+            let (most, bound) = (config.max_pairs, config.false_keeps_per_200);
+            return Err(Error::usage(format!(
+                "{origin}: `max_pairs` is {most}; with {bound} false keeps per 200 nothing can be kept in fewer than {needed} pairs"
+            )));
+        }
         Ok(config)
     }
 
@@ -224,7 +242,8 @@ impl Config {
             .collect()
     }
 
-    fn check(&self, origin: &str) -> Result<()> {
+    /// Checks the ranges that types cannot say, of a ledger's config as well; `origin` names the place.
+    pub(super) fn check(&self, origin: &str) -> Result<()> {
         let fail = |field: &str, problem: String| {
             Err(Error::usage(format!("{origin}: `{field}` {problem}")))
         };
@@ -247,16 +266,6 @@ impl Config {
         }
         if !(8..=1000).contains(&self.max_pairs) {
             return fail("max_pairs", format!("is {}; use 8 to 1000", self.max_pairs));
-        }
-        let needed = self.params().keep_pairs_min();
-        if (self.max_pairs as usize) < needed {
-            let (most, bound) = (self.max_pairs, self.false_keeps_per_200);
-            return fail(
-                "max_pairs",
-                format!(
-                    "is {most}; with {bound} false keeps per 200 nothing can be kept in fewer than {needed} pairs"
-                ),
-            );
         }
         if self.placebo_every == 1 {
             return fail(
@@ -309,6 +318,7 @@ impl Config {
         self.timeouts
             .check()
             .and_then(|()| self.limits.check())
+            .and_then(|()| self.hooks.check())
             .or_else(|(field, problem)| fail(&field, problem))?;
         if let Some(agent) = &self.agent {
             agent.check().or_else(|problem| fail("agent", problem))?;
@@ -400,25 +410,6 @@ fn in_range(value: f64, low: f64, high: f64) -> std::result::Result<(), String> 
             "is {value}; it must be above {low} and at most {high}"
         ))
     }
-}
-
-/// Whether `name` can end a branch name without surprises on any file system.
-pub fn is_branch_component(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
-    !name.is_empty()
-        && name.chars().all(allowed)
-        && !name.starts_with(['.', '-'])
-        && !name.ends_with('.')
-        && !name.ends_with(".lock")
-        && !name.contains("..")
-}
-
-/// Whether `path` is relative and never climbs out.
-fn is_inside(path: &str) -> bool {
-    use std::path::Component;
-    std::path::Path::new(path)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 /// The JSON Schema of the file, as checked in at `docs/config.schema.json`.

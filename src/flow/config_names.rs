@@ -42,3 +42,22 @@ pub(super) fn check_hold_out_name(name: &str) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Whether `name` can end a branch name without surprises on any file system.
+pub fn is_branch_component(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+    !name.is_empty()
+        && name.chars().all(allowed)
+        && !name.starts_with(['.', '-'])
+        && !name.ends_with('.')
+        && !name.ends_with(".lock")
+        && !name.contains("..")
+}
+
+/// Whether `path` is relative and never climbs out.
+pub(super) fn is_inside(path: &str) -> bool {
+    use std::path::Component;
+    std::path::Path::new(path)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+}

@@ -75,7 +75,7 @@ fn an_unknown_name_comes_with_the_nearest_known_one() {
     );
     check_with(
         r#""banana": 5"#,
-        "c.json:1:27: unknown key `banana`\n  hint: known: $schema, name, maxIterations, workingDir, metric, guards, min_effect_percent, false_keeps_per_200, max_pairs, placebo_every, min_run_ms, self_report, hold_out_env, build, artifacts, timeouts, limits, scope, protected, protected_defaults, proposers, agent, knobs, sandbox, network, metric_lines, memory_mib, env_allow",
+        "c.json:1:27: unknown key `banana`\n  hint: known: $schema, name, maxIterations, workingDir, metric, guards, min_effect_percent, false_keeps_per_200, max_pairs, placebo_every, min_run_ms, self_report, hold_out_env, build, artifacts, timeouts, limits, scope, protected, protected_defaults, proposers, agent, knobs, sandbox, network, metric_lines, memory_mib, hooks, profile_kept, env_allow",
     );
     check_with(
         r#""self_report": "allow""#,

@@ -37,6 +37,15 @@ pub fn differences(recorded: &Environment, now: &Environment) -> Vec<String> {
     found
 }
 
+/// Load averages that are further apart than this are told. Processes waiting for a processor.
+const LOAD_TOLERANCE: f64 = 1.0;
+
+/// A sentence when the machine was clearly less or more busy, one-minute load averages.
+pub fn load_difference(recorded: f64, now: f64) -> Option<String> {
+    let differs = (recorded - now).abs() > LOAD_TOLERANCE;
+    differs.then(|| format!("the load was {recorded:.1} and is {now:.1}"))
+}
+
 fn memory_differs(before: u64, after: u64) -> bool {
     let larger = before.max(after);
     before != 0 && after != 0 && before.abs_diff(after) as f64 > MEMORY_TOLERANCE * larger as f64
@@ -133,6 +142,15 @@ mod tests {
                 now.flags = [("RUSTFLAGS".to_owned(), "-C x".to_owned())].into();
             },
             &["RUSTFLAGS was \"-O\" and is \"-C x\""],
+        );
+    }
+
+    #[test]
+    fn a_clearly_busier_machine_is_told() {
+        assert_eq!(load_difference(0.2, 1.1), None);
+        assert_eq!(
+            load_difference(0.2, 3.04).as_deref(),
+            Some("the load was 0.2 and is 3.0")
         );
     }
 

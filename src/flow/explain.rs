@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::decision::{self, DecisionError, Params, ReplayPoint};
-use super::record::{Gain, GateOutcome, GuardResult, Pair, Phase, Reason, RunLine};
+use super::record::{Gain, GateOutcome, GuardResult, Pair, Phase, Reason, RunLine, SelfReport};
 use super::trial::{GateVerdict, Replayed, TrialResult, TrialSetup, retrace};
 
 /// Largest relative difference between two figures that count as the same: what reading a number
@@ -83,12 +83,46 @@ pub enum MoreData {
     },
 }
 
+/// Takes verdicts apart. What depends on the rule alone is worked out once: it takes longer than a
+/// verdict does.
+#[derive(Debug, Clone, Default)]
+pub struct Explainer {
+    keep_pairs_min: Option<(Params, usize)>,
+}
+
+impl Explainer {
+    /// Takes the verdict of `line` apart; `setup` is what it was judged by.
+    ///
+    /// # Errors
+    /// As [`Explanation::of`].
+    pub fn explain(
+        &mut self,
+        setup: &TrialSetup,
+        line: &RunLine,
+    ) -> Result<Explanation, DecisionError> {
+        let known = self.keep_pairs_min.take();
+        let known = known.filter(|(params, _)| *params == setup.params);
+        let (params, keep_pairs_min) =
+            known.unwrap_or_else(|| (setup.params, setup.params.keep_pairs_min()));
+        self.keep_pairs_min = Some((params, keep_pairs_min));
+        Explanation::with(setup, line, keep_pairs_min)
+    }
+}
+
 impl Explanation {
     /// Takes the verdict of `line` apart; `setup` is what it was judged by.
     ///
     /// # Errors
     /// The line's values are impossible. Pairs that do not fit together are a difference, no error.
     pub fn of(setup: &TrialSetup, line: &RunLine) -> Result<Self, DecisionError> {
+        Explainer::default().explain(setup, line)
+    }
+
+    fn with(
+        setup: &TrialSetup,
+        line: &RunLine,
+        keep_pairs_min: usize,
+    ) -> Result<Self, DecisionError> {
         let gains = |phase: Phase| -> Result<Vec<f64>, DecisionError> {
             let of_phase = line.pairs.iter().filter(|pair| pair.phase == phase);
             of_phase.map(|pair| setup.primary.gain(pair)).collect()
@@ -134,7 +168,7 @@ impl Explanation {
             run: line.run,
             recorded: line.reason,
             recomputed,
-            rule: Rule::new(setup),
+            rule: Rule::new(setup, keep_pairs_min),
             more: more_data(line.reason, &screen, setup),
             screen,
             confirm: gains(Phase::Confirm)?,
@@ -182,7 +216,7 @@ impl Recomputed {
 }
 
 impl Rule {
-    fn new(setup: &TrialSetup) -> Self {
+    fn new(setup: &TrialSetup, keep_pairs_min: usize) -> Self {
         let params = &setup.params;
         Self {
             exact: setup.exact.is_some(),
@@ -191,7 +225,7 @@ impl Rule {
             e_keep: params.e_keep,
             beta: params.beta,
             cap_pairs: params.cap_pairs,
-            keep_pairs_min: params.keep_pairs_min(),
+            keep_pairs_min,
         }
     }
 }
@@ -233,21 +267,36 @@ fn compare(line: &RunLine, result: &TrialResult, differences: &mut Vec<String>) 
         ("the gain", (|g| Some(g.log)) as fn(&Gain) -> Option<f64>),
         ("the interval's lower end", |g| g.lo),
         ("the interval's upper end", |g| g.hi),
+        ("the gain in percent", |g| Some(g.percent)),
         ("the gain's pairs", |g| Some(f64::from(g.pairs))),
     ] {
         check(what, part(a, get), part(b, get));
     }
-    let median = |of: &[GuardResult], name: &str| {
-        let guard = of.iter().find(|guard| guard.name == name);
-        guard.map(|guard| guard.median_percent)
+    type Part = fn(&GuardResult) -> f64;
+    let of = |guards: &[GuardResult], name: &str, part: Part| {
+        let guard = guards.iter().find(|guard| guard.name == name);
+        guard.map(part)
     };
     for name in line.guards.iter().chain(&result.guards).map(|g| &g.name) {
-        let what = format!("the median of guard {name}");
-        check(
-            &what,
-            median(&line.guards, name),
-            median(&result.guards, name),
-        );
+        for (what, part) in [
+            ("median", (|g| g.median_percent) as Part),
+            ("tolerance", |g| g.tolerance_log),
+            ("noise scale", |g| g.scale),
+            ("number of pairs", |g| f64::from(g.pairs)),
+        ] {
+            let (a, b) = (of(&line.guards, name, part), of(&result.guards, name, part));
+            check(&format!("the {what} of guard {name}"), a, b);
+        }
+    }
+    let (a, b) = (&line.self_report, &result.self_report);
+    for (what, part) in [
+        (
+            "the median of the clock that disagrees",
+            (|r| r.median_percent) as fn(&SelfReport) -> f64,
+        ),
+        ("ln E of the clock that disagrees", |r| r.ln_e),
+    ] {
+        check(what, a.as_ref().map(part), b.as_ref().map(part));
     }
     for recorded in &line.guards {
         let again = result.guards.iter().find(|g| g.name == recorded.name);

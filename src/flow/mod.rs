@@ -2,6 +2,7 @@
 //! is not passed in.
 
 pub mod ablation;
+pub mod claims;
 pub mod coins;
 pub mod confidence;
 pub mod config;
@@ -17,12 +18,16 @@ pub mod driver_metrics;
 pub mod entry;
 pub mod environment;
 pub mod explain;
+pub mod finalize;
 pub mod foreign;
+pub mod hooks;
 pub mod ledger;
 pub mod limits;
+pub mod live;
 pub mod measure;
 pub mod metric;
 pub mod noise;
+pub mod profile;
 pub mod proposal;
 pub mod record;
 pub mod record_parts;

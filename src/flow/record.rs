@@ -288,6 +288,9 @@ pub struct ClaimLine {
     /// The same for the driver's wall time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall: Option<Gain>,
+    /// The same for wall time without the waiting for a processor, where that is valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_adj: Option<Gain>,
     /// Sum of the kept commits' own estimates, log units.
     pub sum_of_steps_log: f64,
     /// Whether that sum lies further from the measured gain than both intervals allow.

@@ -50,6 +50,8 @@ pub struct SessionState {
     pub opened: ConfigLine,
     /// Its index in the file.
     pub segment: u32,
+    /// The primary metric of the start, as calibrated first.
+    pub baseline: Option<f64>,
     /// The latest calibration.
     pub calibration: Option<CalibrationLine>,
     /// The candidates judged, in order.
@@ -159,6 +161,7 @@ impl SessionState {
     pub fn new(opened: ConfigLine, segment: u32) -> Self {
         Self {
             segment,
+            baseline: None,
             calibration: None,
             tried: Vec::new(),
             trees: BTreeMap::new(),
@@ -223,6 +226,7 @@ impl SessionState {
             .map(|(name, calibration)| Ok((name.clone(), history(calibration)?)))
             .collect::<Result<_, DecisionError>>()?;
         self.last_timestamp = line.timestamp;
+        self.baseline.get_or_insert(line.primary.median);
         self.calibration = Some(line.clone());
         Ok(())
     }

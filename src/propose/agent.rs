@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::agent_profile::BriefProfile;
 use super::ideas::{Backlog, Idea, open_free_text};
 use crate::flow::config::Config;
 use crate::flow::decision::Direction;
@@ -50,6 +51,12 @@ pub struct Brief {
     pub backlog: Vec<BriefIdea>,
     /// What is asked of a candidate.
     pub rules: Vec<String>,
+    /// What the hook `before` of the user says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Where the incumbent spends its time, when it was profiled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<BriefProfile>,
     /// Where the optional answer goes, a path; also in the environment as [`ANSWER_ENV`].
     pub answer_file: String,
 }
@@ -164,6 +171,8 @@ impl Brief {
                 .collect(),
             backlog: others.take(BACKLOG_MAX).map(BriefIdea::new).collect(),
             rules: rules(config),
+            hint: None,
+            profile: None,
             answer_file: answer_file.to_owned(),
             metric,
         }
@@ -352,6 +361,17 @@ pub fn prompt(brief: &Brief) -> String {
     section(&mut text, "Rules:", &brief.rules);
     section(&mut text, "Paths you may change:", &brief.scope);
     section(&mut text, "Paths you must not change:", &brief.protected);
+    if let Some(hint) = &brief.hint {
+        text.push_str(&format!("\nFrom the user's own script:\n{hint}\n"));
+    }
+    if let Some(profile) = &brief.profile {
+        let functions = profile.lines();
+        section(
+            &mut text,
+            "Where the time goes now, by function:",
+            &functions,
+        );
+    }
     let verdicts: Vec<String> = brief.verdicts.iter().map(verdict_line).collect();
     section(&mut text, "Tried before, latest last:", &verdicts);
     let ideas: Vec<String> = brief

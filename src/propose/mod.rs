@@ -11,6 +11,7 @@
 pub mod agent;
 pub mod agent_answer;
 pub mod agent_presets;
+pub mod agent_profile;
 pub mod ideas;
 pub mod ideas_file;
 pub mod knob;

@@ -117,13 +117,15 @@ pub fn printable(text: &str) -> String {
             '\n' => '\n',
             '\t' => ' ',
             c if c.is_control() => '\u{fffd}',
-            // Overrides of the writing direction can make a line read as another.
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                '\u{fffd}'
-            }
+            c if overrides_direction(c) => '\u{fffd}',
             c => c,
         })
         .collect()
+}
+
+/// Whether a character turns the writing direction, which can make a line read as another.
+pub fn overrides_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The first twelve characters of a commit id.

@@ -6,8 +6,9 @@ use comfy_table::{
 
 use super::format;
 use super::reason::verdict;
-use super::row::{Row, Rows};
-use crate::flow::record::{GateOutcome, Status};
+use super::row::Row;
+use super::rows::{Rows, Sort};
+use crate::flow::record::{GateOutcome, GuardOutcome, Status};
 
 /// How text is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +123,10 @@ fn columns(rows: &Rows) -> Vec<Column> {
         required(VERDICT, Left, |row| verdict(row.status, row.reason)),
         required("gain", Left, gain),
         optional("metric", Left, metric),
+        optional("guards", Left, |row| {
+            guards(row).unwrap_or(NOTHING.to_owned())
+        }),
+        optional("gate", Left, |row| gate(row.gate).to_owned()),
         optional("time", Right, |row| {
             row.seconds.map_or(NOTHING.to_owned(), format::duration)
         }),
@@ -129,7 +134,6 @@ fn columns(rows: &Rows) -> Vec<Column> {
             row.pairs
                 .map_or(NOTHING.to_owned(), |pairs| pairs.to_string())
         }),
-        optional("gate", Left, |row| gate(row.gate).to_owned()),
         optional("by", Left, by),
         required(DESCRIPTION, Left, |row| format::one_line(&row.description)),
     ];
@@ -183,6 +187,23 @@ fn metric(row: &Row) -> String {
     }
 }
 
+/// `rss_kib -12.0 % fail, p99_us +3.1 %`: the guards that moved; `None` when none did.
+pub(super) fn guards(row: &Row) -> Option<String> {
+    let moved: Vec<String> = row
+        .guards_moved
+        .iter()
+        .map(|guard| {
+            let outcome = match guard.outcome {
+                GuardOutcome::Fail => " fail",
+                GuardOutcome::Pass | GuardOutcome::Undecided => "",
+            };
+            let gain = format::signed_percent(guard.median_percent);
+            format!("{} {gain}{outcome}", format::one_line(&guard.name))
+        })
+        .collect();
+    (!moved.is_empty()).then(|| moved.join(", "))
+}
+
 fn gate(outcome: Option<GateOutcome>) -> &'static str {
     match outcome {
         Some(GateOutcome::Pass) => "pass",
@@ -217,10 +238,14 @@ fn footer(rows: &Rows) -> String {
     {
         text.push_str("~ seen while screening: a description, not a claim\n");
     }
+    let which = match rows.sort() {
+        Sort::Run => "earlier",
+        Sort::Gain | Sort::Time | Sort::Metric => "more",
+    };
     match rows.dropped() {
         0 => {}
-        1 => text.push_str("1 earlier run is not shown\n"),
-        count => text.push_str(&format!("{count} earlier runs are not shown\n")),
+        1 => text.push_str(&format!("1 {which} run is not shown\n")),
+        count => text.push_str(&format!("{count} {which} runs are not shown\n")),
     }
     text
 }

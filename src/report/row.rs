@@ -1,14 +1,13 @@
-//! One entry as `log` shows it. Rows are small: a ledger of any length is read entry by entry and
-//! only the rows wanted are kept.
+//! One entry as `log` shows it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::flow::decision::Direction;
 use crate::flow::entry::{Entry, Segment};
 use crate::flow::measure::percent_better;
-use crate::flow::record::{GateOutcome, Phase, Reason, RunLine, Status};
+use crate::flow::record::{GateOutcome, GuardOutcome, GuardResult, Phase, Reason, RunLine, Status};
 
 /// A run in the table and in `log --json`; its keys are documented in docs/ledger.md.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -43,6 +42,8 @@ pub struct Row {
     pub gain: Option<RowGain>,
     /// Pairs measured, warm-ups not counted.
     pub pairs: Option<usize>,
+    /// The guards that moved.
+    pub guards_moved: Vec<MovedGuard>,
     /// The gate's outcome.
     pub gate: Option<GateOutcome>,
     /// From proposal to record.
@@ -82,6 +83,18 @@ pub struct RowGain {
     pub confirmed: bool,
 }
 
+/// A guard that failed, that stopped the candidate undecided, or whose median is further from no
+/// change than the noise of one pair.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MovedGuard {
+    /// The metric.
+    pub name: String,
+    /// Median gain, percent; negative is worse.
+    pub median_percent: f64,
+    /// `pass`, `fail` or `undecided`.
+    pub outcome: GuardOutcome,
+}
+
 impl Row {
     /// The row of an entry of `segment`.
     pub fn new(entry: &Entry, segment: &Segment) -> Self {
@@ -104,6 +117,7 @@ impl Row {
             incumbent: line.and_then(|line| line.incumbent),
             gain: line.and_then(|line| row_gain(line, segment.direction)),
             pairs: line.map(measured_pairs),
+            guards_moved: line.map(guards_moved).unwrap_or_default(),
             gate: line.map(|line| line.gate.outcome),
             seconds: line.map(|line| line.durations.total_s),
             proposer: line.map(|line| line.origin.proposer.clone()),
@@ -145,81 +159,22 @@ pub fn measured_pairs(line: &RunLine) -> usize {
     line.pairs.iter().filter(|pair| is_used(pair.phase)).count()
 }
 
-/// Which runs are wanted.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Filter {
-    /// Only these statuses; all when empty.
-    pub statuses: Vec<Status>,
-    /// Only the last so many of what else is wanted.
-    pub limit: Option<usize>,
-    /// Only this segment.
-    pub segment: Option<u32>,
-    /// Only this session, by id.
-    pub session: Option<String>,
-}
-
-/// The rows wanted of a ledger that is read entry by entry.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Rows {
-    filter: Filter,
-    rows: VecDeque<Row>,
-    /// Wanted but before the last `limit`.
-    dropped: u64,
-}
-
-impl Rows {
-    /// No rows yet.
-    pub fn new(filter: Filter) -> Self {
-        Self {
-            filter,
-            rows: VecDeque::new(),
-            dropped: 0,
+/// The guards of a run that moved, in the ledger's order.
+pub fn guards_moved(line: &RunLine) -> Vec<MovedGuard> {
+    // A candidate that was dropped early leaves every guard undecided.
+    let has_moved = |guard: &&GuardResult| match guard.outcome {
+        GuardOutcome::Fail => true,
+        GuardOutcome::Undecided if line.reason == Reason::GuardUndecided => true,
+        GuardOutcome::Pass | GuardOutcome::Undecided => {
+            guard.median_percent.abs() > guard.scale.exp_m1() * 100.0
         }
-    }
-
-    /// Takes the next entry and its segment.
-    pub fn push(&mut self, entry: &Entry, segment: &Segment) {
-        let filter = &self.filter;
-        let session = segment.session.as_ref().map(|line| line.session.as_str());
-        let is_wanted = (filter.statuses.is_empty() || filter.statuses.contains(&entry.status))
-            && filter.segment.is_none_or(|wanted| wanted == entry.segment)
-            && (filter.session.is_none() || filter.session.as_deref() == session);
-        if !is_wanted {
-            return;
-        }
-        self.rows.push_back(Row::new(entry, segment));
-        if filter.limit.is_some_and(|limit| self.rows.len() > limit) {
-            self.rows.pop_front();
-            self.dropped += 1;
-        }
-    }
-
-    /// The rows, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter()
-    }
-
-    /// Runs that matched and were left out by the limit.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
-    /// Whether nothing matched.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// `log --json`: an array, one object a line, with a newline at the end.
-    pub fn to_json(&self) -> String {
-        let objects: Vec<String> = self
-            .rows
-            .iter()
-            .map(|row| serde_json::to_string(row).expect("rows hold finite numbers"))
-            .collect();
-        if objects.is_empty() {
-            "[]\n".to_owned()
-        } else {
-            format!("[\n{}\n]\n", objects.join(",\n"))
-        }
-    }
+    };
+    let moved = line.guards.iter().filter(has_moved);
+    moved
+        .map(|guard| MovedGuard {
+            name: guard.name.clone(),
+            median_percent: guard.median_percent,
+            outcome: guard.outcome,
+        })
+        .collect()
 }

@@ -1,10 +1,13 @@
 //! `status`: where each session stands.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::closing::{bound_text, claim, dropped, kept_line, placebos, plural, tally};
 use super::format;
 use super::show::times;
+use crate::flow::live::{Live, Running};
 use crate::flow::measure::percent_better;
 use crate::flow::record::Status;
 use crate::flow::summary::{ClaimState, SessionSummary, Summary};
@@ -36,6 +39,57 @@ pub fn text(summary: &Summary) -> String {
         text.push('\n');
     }
     text.push_str(&detail(last));
+    text
+}
+
+/// Whether a loop is running and what it is doing at `now_ms`, with a newline at the end.
+pub fn running_text(running: &Running, now_ms: u64) -> String {
+    let (pid, live) = match running {
+        Running::No => return "no loop is running\n".to_owned(),
+        Running::Yes { pid, live } => (pid, live),
+    };
+    let pid = pid.map_or(String::new(), |pid| format!(" (process {pid})"));
+    let Some(live) = live else {
+        return format!("a loop is running{pid}\n");
+    };
+    let for_how_long = |since: u64| {
+        format::duration(Duration::from_millis(now_ms.saturating_sub(since)).as_secs_f64())
+    };
+    let mut text = format!(
+        "a loop is running{pid}, since {} ({})\n",
+        format::time(live.started),
+        for_how_long(live.started)
+    );
+    let doing = doing(live);
+    if !doing.is_empty() {
+        text.push_str(&format!(
+            "  now      {doing}, for {}\n",
+            for_how_long(live.phase_since)
+        ));
+    }
+    if live.tried > 0 {
+        text.push_str(&format!(
+            "  so far   {} kept of {} tried\n",
+            live.kept, live.tried
+        ));
+    }
+    if let Some(last) = &live.last {
+        text.push_str(&format!("  last     {}\n", format::one_line(last)));
+    }
+    text
+}
+
+/// `iteration 3 of 50: screening, 12 of at most 60 pairs`.
+pub fn doing(live: &Live) -> String {
+    let mut text = match (live.iteration, live.iterations) {
+        (0, _) => String::new(),
+        (iteration, 0) => format!("iteration {iteration}: "),
+        (iteration, most) => format!("iteration {iteration} of {most}: "),
+    };
+    text.push_str(&format::one_line(&live.phase));
+    if let Some(pairs) = live.pairs {
+        text.push_str(&format!(", {} of at most {} pairs", pairs.done, pairs.most));
+    }
     text
 }
 
@@ -121,16 +175,21 @@ fn reasons(session: &SessionSummary) -> String {
 
 /// `status --json`: `{"runs", "kept", ..., "sessions": [...]}`, documented in docs/ledger.md.
 /// `running` is what is known of a loop at work, if that was asked.
-pub fn json(summary: &Summary, running: Option<bool>) -> String {
+pub fn json(summary: &Summary, running: Option<&Running>) -> String {
     let sessions: Vec<Value> = summary.sessions.iter().map(session_json).collect();
     let mut value = json!({"total": summary.counts(), "sessions": sessions});
     if let Some(running) = running {
-        value["running"] = json!(running);
+        let live = match running {
+            Running::No => None,
+            Running::Yes { live, .. } => live.as_ref(),
+        };
+        value["running"] = json!(*running != Running::No);
+        value["live"] = json!(live);
     }
     format!("{value:#}\n")
 }
 
-fn session_json(session: &SessionSummary) -> Value {
+pub(super) fn session_json(session: &SessionSummary) -> Value {
     let segment = &session.segment;
     let line = segment.session.as_ref();
     let state = match session.claim_state() {
@@ -165,6 +224,7 @@ fn session_json(session: &SessionSummary) -> Value {
             "percent_lo": claim.estimate.lo.map(|lo| percent_better(segment.direction, lo)),
             "percent_hi": claim.estimate.hi.map(|hi| percent_better(segment.direction, hi)),
             "wall": claim.wall,
+            "wall_adj": claim.wall_adj,
             "sum_of_steps_log": claim.sum_of_steps_log,
             "steps_do_not_add_up": claim.steps_do_not_add_up,
             "timestamp": claim.timestamp,

@@ -201,7 +201,12 @@ impl Params {
             ),
             ("end_to_end_pairs", self.end_to_end_pairs, 6),
             ("guard_cap_pairs", self.guard_cap_pairs, 1),
-            ("placebo_every", self.placebo_every, 2),
+            // 0 is never.
+            (
+                "placebo_every",
+                self.placebo_every,
+                2 * self.placebo_every.min(1),
+            ),
         ] {
             let ok = value >= least && value <= COUNT_MAX;
             require(ok, name, value as f64, "is too small or above 10000")?;
@@ -332,6 +337,15 @@ mod tests {
             }
         }
         Params::default().validate().unwrap();
+    }
+
+    #[test]
+    fn a_session_without_placebos_has_parameters_like_any_other() {
+        let never = Params {
+            placebo_every: 0,
+            ..Params::default()
+        };
+        never.validate().unwrap();
     }
 
     #[test]

@@ -4,8 +4,9 @@ use super::*;
 use crate::flow::decision::Direction;
 use crate::flow::ledger::samples;
 use crate::flow::measure::Judged;
-use crate::flow::record::GateOutcome;
+use crate::flow::record::{GateOutcome, GuardOutcome};
 use crate::flow::trial::{Need, Trial};
+use crate::flow::trial_guards::GuardSetup;
 
 fn setup() -> TrialSetup {
     TrialSetup {
@@ -26,8 +27,12 @@ fn setup() -> TrialSetup {
 
 /// A line whose candidate takes the parent's time times `factor`, jittered a little.
 fn judged(factor: f64) -> RunLine {
+    judged_by(&setup(), factor)
+}
+
+fn judged_by(setup: &TrialSetup, factor: f64) -> RunLine {
     let seed = 7;
-    let mut trial = Trial::new(setup(), seed);
+    let mut trial = Trial::new(setup.clone(), seed);
     let mut count = 0_u32;
     loop {
         match trial.next_need() {
@@ -123,6 +128,20 @@ fn every_figure_that_was_changed_afterwards_is_named() {
         |line| line.guards = samples::kept(1).guards,
         "guard rss_kib",
     );
+    change(
+        |line| line.estimate.as_mut().unwrap().percent = 99.0,
+        "in percent",
+    );
+    change(
+        |line| {
+            line.self_report = Some(SelfReport {
+                metric: "driver.wall_ms".to_owned(),
+                median_percent: -4.0,
+                ln_e: 9.0,
+            });
+        },
+        "clock that disagrees",
+    );
     // A pair taken out, put in, or altered.
     change(|line| drop(line.pairs.pop()), "verdict");
     change(
@@ -143,6 +162,30 @@ fn every_figure_that_was_changed_afterwards_is_named() {
         },
         "upper end",
     );
+}
+
+#[test]
+fn every_figure_of_a_guard_that_was_changed_afterwards_is_named() {
+    let mut setup = setup();
+    setup.guards = vec![GuardSetup {
+        metric: setup.primary.clone(),
+        tolerance_percent: None,
+        exact: None,
+        scale: 0.02,
+    }];
+    let original = judged_by(&setup, 0.9);
+    let differences = |change: fn(&mut GuardResult)| {
+        let mut line = original.clone();
+        change(&mut line.guards[0]);
+        let explanation = Explanation::of(&setup, &line).unwrap();
+        explanation.differences.join("; ")
+    };
+    assert_eq!(differences(|_| {}), "");
+    assert!(differences(|guard| guard.median_percent = 0.0).contains("the median of guard"));
+    assert!(differences(|guard| guard.tolerance_log = 0.01).contains("the tolerance of guard"));
+    assert!(differences(|guard| guard.scale = 0.01).contains("the noise scale of guard"));
+    assert!(differences(|guard| guard.pairs += 1).contains("the number of pairs of guard"));
+    assert!(differences(|guard| guard.outcome = GuardOutcome::Fail).contains("is Fail"));
 }
 
 #[test]

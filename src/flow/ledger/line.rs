@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::place::Place;
 use crate::error::{Error, Result};
-use crate::flow::record::{FORMAT_VERSION, Line, Reason, RunLine, Status};
+use crate::flow::record::{ConfigLine, FORMAT_VERSION, Line, Reason, RunLine, Status};
 
 /// What one line is, before anything is known of the lines around it.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,8 +67,19 @@ pub fn decode_line(text: &str, number: u64, origin: &str) -> Result<Decoded> {
         None => return Err(place.error("missing field `type`")),
     };
     let line = match kind.as_str() {
-        "config" => Line::Config(strict(text, place)?),
-        "calibration" => Line::Calibration(strict(text, place)?),
+        "config" => {
+            let line: Box<ConfigLine> = strict(text, place)?;
+            // What a verdict is recomputed by must be in range, as it was when the file was read.
+            line.config.check(&format!("{origin}:{number}: `config`"))?;
+            Line::Config(line)
+        }
+        "calibration" => {
+            let line: Box<super::super::record::CalibrationLine> = strict(text, place)?;
+            if line.repeats == 0 || !(line.run_wall_ms > 0.0 && line.run_wall_ms.is_finite()) {
+                return Err(place.error("`repeats` and `run_wall_ms` must be above 0"));
+            }
+            Line::Calibration(line)
+        }
         "run" => {
             let line: Box<RunLine> = strict(text, place)?;
             check_run(&line, place)?;

@@ -194,6 +194,7 @@ pub(crate) fn claim(log: f64, half_width: f64, head: &str) -> ClaimLine {
             ..gain(log, half_width)
         },
         wall: Some(gain(log, half_width * 3.0)),
+        wall_adj: None,
         sum_of_steps_log: 0.105,
         steps_do_not_add_up: false,
         seed: 7,

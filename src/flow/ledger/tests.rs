@@ -179,6 +179,30 @@ fn a_slot_is_0_or_1() {
 }
 
 #[test]
+fn a_config_that_no_file_could_have_had_is_refused_and_judges_nothing() {
+    let config = samples::config();
+    for (from, to, problem) in [
+        (
+            r#""false_keeps_per_200":2.0"#,
+            r#""false_keeps_per_200":0.0"#,
+            "`false_keeps_per_200` is 0; use 0.01 to 20",
+        ),
+        (
+            r#"{"name":"rss_kib""#,
+            r#"{"tolerance_percent":-1.0,"name":"rss_kib""#,
+            "-1",
+        ),
+    ] {
+        assert!(config.contains(from), "{config}");
+        let refused = refusal(&[config.replacen(from, to, 1)]);
+        assert!(
+            refused.contains(&format!("{FILE}:1: `config`")) && refused.contains(problem),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn run_numbers_go_up_by_one() {
     let run = |number| samples::run(samples::kept(number));
     check_refused(

@@ -1,6 +1,7 @@
 use super::*;
 use crate::flow::entry::{Entry, Read, Segment};
 use crate::flow::ledger::{Decoder, decode_text, samples};
+use crate::flow::live::LivePairs;
 use crate::flow::record::{Reason, RunLine};
 
 fn check(summary: &Summary, expected: &str) {
@@ -112,11 +113,18 @@ fn json_keys_are_documented() {
         0.01,
         &samples::id("c0ffee1"),
     ))));
-    let value: Value = serde_json::from_str(&json(&summary, Some(true))).expect("it is JSON");
+    let running = Running::Yes {
+        pid: Some(7),
+        live: Some(live()),
+    };
+    let value: Value = serde_json::from_str(&json(&summary, Some(&running))).expect("it is JSON");
+    assert_eq!(value["running"], true);
     let session = &value["sessions"][0];
     for object in [
         &value,
         &value["total"],
+        &value["live"],
+        &value["live"]["pairs"],
         session,
         &session["claim"],
         &session["kept"][0],
@@ -128,4 +136,54 @@ fn json_keys_are_documented() {
             );
         }
     }
+}
+
+fn live() -> Live {
+    Live {
+        pid: 7,
+        started: 1_795_239_360_000,
+        iteration: 3,
+        iterations: 50,
+        phase: "screening".to_owned(),
+        phase_since: 1_795_239_660_000,
+        pairs: Some(LivePairs { done: 12, most: 60 }),
+        kept: 1,
+        tried: 2,
+        last: Some("run 2: discard, no gain: Inline\n\u{1b}[2J".to_owned()),
+    }
+}
+
+#[test]
+fn a_running_loop_says_what_it_is_doing_and_since_when() {
+    let running = Running::Yes {
+        pid: Some(7),
+        live: Some(live()),
+    };
+    assert_eq!(
+        running_text(&running, 1_795_239_680_500),
+        "\
+a loop is running (process 7), since 2026-11-21 05:36:00Z (5m21s)
+  now      iteration 3 of 50: screening, 12 of at most 60 pairs, for 20.5s
+  so far   1 kept of 2 tried
+  last     run 2: discard, no gain: Inline
+"
+    );
+}
+
+#[test]
+fn a_loop_of_which_nothing_is_known_still_runs_and_a_clock_set_back_breaks_nothing() {
+    let unknown = Running::Yes {
+        pid: None,
+        live: None,
+    };
+    assert_eq!(running_text(&unknown, 0), "a loop is running\n");
+    assert_eq!(running_text(&Running::No, 0), "no loop is running\n");
+    let mut live = live();
+    (live.iterations, live.pairs) = (0, None);
+    assert_eq!(doing(&live), "iteration 3: screening");
+    let running = Running::Yes {
+        pid: None,
+        live: Some(live),
+    };
+    assert!(running_text(&running, 0).contains("for 0.00s"));
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use batch_store::EngineKind;
 use batch_store::grants::StoredGrant;
 use batch_store::{Ack, Record};
 use batch_store_bench::scale::Scale;
@@ -77,7 +78,9 @@ fn packages_drain(criterion: &mut Criterion) {
             };
             bencher.iter_batched(
                 new_file_and_rows,
-                |(path, shares)| packages::fill(&path, shares).expect("the store works"),
+                |(path, shares)| {
+                    packages::fill(&path, EngineKind::default(), shares).expect("the store works")
+                },
                 BatchSize::PerIteration,
             );
         });

@@ -9,7 +9,7 @@ pub const USAGE: &str = "usage: batch-store-bench [--list] [--only NAME]... [--p
 
   --list         print the workloads and exit
   --only NAME    run this workload only; may be repeated
-  --profile OUT  write a CPU profile to OUT.svg and OUT.pb (needs --features pprof)
+  --profile OUT  write a CPU profile to OUT.folded, OUT.svg and OUT.pb (needs --features pprof)
 
   compare        this store beside other stores, as Markdown (needs --features compare)
   --rows N       grants, at least 8; the other tables take a share (default 100000)

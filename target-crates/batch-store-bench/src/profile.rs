@@ -1,5 +1,7 @@
-//! A CPU profile of the run: `OUT.svg` (flamegraph) and `OUT.pb` (protobuf).
+//! A CPU profile of the run: `OUT.folded` (folded stacks), `OUT.svg` (flamegraph) and `OUT.pb`
+//! (protobuf).
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -28,12 +30,13 @@ impl Profile {
         ProfilerGuard::new(FREQUENCY_HZ).map(Self).map_err(failed)
     }
 
-    /// Stops, and writes both files.
+    /// Stops, and writes the files.
     ///
     /// # Errors
     /// When a file cannot be written.
     pub fn finish(self, out: &Path) -> Result<()> {
         let report = self.0.report().build().map_err(failed)?;
+        std::fs::write(out.with_extension("folded"), folded(&report)).map_err(failed)?;
         let svg = File::create(out.with_extension("svg")).map_err(failed)?;
         report.flamegraph(svg).map_err(failed)?;
         let bytes = report
@@ -45,4 +48,21 @@ impl Profile {
             .and_then(|mut file| file.write_all(&bytes))
             .map_err(failed)
     }
+}
+
+/// One line a stack, outermost frame first: `thread;outermost;...;innermost count`.
+fn folded(report: &pprof::Report) -> String {
+    let mut stacks: BTreeMap<String, isize> = BTreeMap::new();
+    for (sample, count) in &report.data {
+        let frames = sample.frames.iter().rev();
+        // Inlined functions share a frame, the innermost first.
+        let names = frames.flat_map(|symbols| symbols.iter().rev().map(pprof::Symbol::name));
+        let names: Vec<String> = std::iter::once(sample.thread_name_or_id())
+            .chain(names)
+            .map(|name| name.replace([';', '\n'], ":"))
+            .collect();
+        *stacks.entry(names.join(";")).or_default() += count;
+    }
+    let line = |(stack, count): (&String, &isize)| format!("{stack} {count}\n");
+    stacks.iter().map(line).collect()
 }

@@ -41,11 +41,11 @@ pub struct Scale {
 impl Scale {
     /// About a second: for the loop.
     pub const FAST: Self = Self {
-        grants: 12_000,
-        grant_samples: 2,
+        grants: 100_000,
+        grant_samples: 5,
         read_samples: 2,
         sqlite_grants: 1_000,
-        mixed_grants: 2_000,
+        mixed_grants: 20_000,
         package_rows: 1_352,
         preloaded_events: 2_000,
         heartbeats: 10_000,

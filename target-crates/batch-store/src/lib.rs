@@ -4,7 +4,8 @@
 //! The parts, from the disk upwards:
 //!
 //! * [`Engine`] applies a [`WriteBatch`] whole or not at all:
-//!   [`SegmentEngine`], [`SqliteEngine`], and [`MemoryEngine`] as the model it is tested against.
+//!   [`SegmentEngine`], [`SqliteEngine`], [`SnapshotEngine`], `LsmEngine` with the
+//!   feature `lsm`, and [`MemoryEngine`] as the model they are tested against.
 //! * [`Table`] turns a [`Record`] into a primary row and its index entries. It is
 //!   the only way into a batch, so a record without its index cannot be written.
 //! * [`Writer`] owns an engine and commits for many producers as its [`Policy`]
@@ -13,13 +14,14 @@
 //! * [`entities`] keeps versioned entities in memory and writes them behind.
 //! * [`archive`] packs a finished store into one file and refuses a bad one.
 //!
-//! The invariants (each has tests under `tests/`):
+//! The main promises. Tests under `tests/` that prove one, or a detail of one, have
+//! its number in the store's specification in their name (`invariant_NN`):
 //!
-//! 1. A batch is wholly present or wholly absent.
-//! 2. No ticket above [`Ack::Applied`] resolves before the commit returned, and
-//!    each resolves exactly once, also when the commit fails or the thread dies.
-//! 3. The index entries equal those derived from the primary rows, always.
-//! 4. Where batches are cut never changes the final state.
+//! * A batch is wholly present or wholly absent.
+//! * No ticket above [`Ack::Applied`] resolves before the commit returned, and
+//!   each resolves exactly once, also when the commit fails or the thread dies.
+//! * The index entries equal those derived from the primary rows, always.
+//! * Where batches are cut never changes the final state.
 //!
 //! ```
 //! use batch_store::grants::{Grant, GrantSession};

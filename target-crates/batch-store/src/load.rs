@@ -200,10 +200,11 @@ impl Rows {
         Ok(())
     }
 
-    /// Makes room for `rows` rows like the first, and an eighth more bytes.
+    /// Makes room for `rows` rows like the first, and an eighth more bytes; not when
+    /// that is more than can be had, as the first may be unlike the others.
     fn reserve_like_first(&mut self, rows: usize) {
-        let bytes = self.arena.len() * rows;
-        self.arena.reserve(bytes + bytes / 8);
+        let bytes = self.arena.len().saturating_mul(rows);
+        let _ = self.arena.try_reserve(bytes.saturating_add(bytes / 8));
     }
 }
 

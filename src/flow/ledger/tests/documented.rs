@@ -198,6 +198,7 @@ const CLAIM: Keys = &[
     ("kept", true, Whole),
     ("estimate", true, Object(GAIN)),
     ("wall", false, Object(GAIN)),
+    ("wall_adj", false, Object(GAIN)),
     ("sum_of_steps_log", true, Number),
     ("steps_do_not_add_up", true, Flag),
     ("seed", true, Whole),

@@ -153,7 +153,7 @@ mod tests {
     use crate::BenchError;
 
     #[test]
-    fn a_missing_wrong_or_extra_artifact_fails_the_verification() {
+    fn invariant_48_a_missing_wrong_or_extra_artifact_fails_the_verification() {
         let dir = tempfile::tempdir().expect("a directory");
         let store = ArtifactStore::open(&dir.path().join("a.bin")).expect("a store");
         let rows = burst(0, 80, 4);

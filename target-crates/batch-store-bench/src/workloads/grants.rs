@@ -325,7 +325,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_wrong_or_extra_grant_fails_the_verification() {
+    fn invariant_48_a_missing_wrong_or_extra_grant_fails_the_verification() {
         let dir = tempfile::tempdir().expect("a directory");
         let archive = dir.path().join("a.bsa");
         let grants = generate_mixed(200);

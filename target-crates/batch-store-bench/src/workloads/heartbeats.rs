@@ -321,7 +321,7 @@ mod tests {
     use crate::BenchError;
 
     #[test]
-    fn a_missing_a_wrong_and_an_extra_event_fail_the_verification() {
+    fn invariant_48_a_missing_a_wrong_and_an_extra_event_fail_the_verification() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("events.db");
         let shape = Shape {

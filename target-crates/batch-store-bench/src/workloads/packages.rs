@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use batch_store::packages::{
     FileInfo, PACKAGE_INDEX, PackageFiles, PackageIndex, PackageRow, integrity_key,
 };
-use batch_store::{Ack, Engine, SqliteEngine};
+use batch_store::{Ack, Engine, EngineKind};
 
 use super::{in_threads, timed};
 use crate::counters::costed;
@@ -99,7 +99,7 @@ pub fn run(dir: &Path, scale: Scale) -> Result<Vec<Metric>> {
 fn run_one(path: &Path, name: &str, n: usize) -> Result<Vec<Metric>> {
     let rows = generate(n);
     let shares = shares(rows.clone());
-    let (outcome, cost) = costed(|| fill(path, shares));
+    let (outcome, cost) = costed(|| fill(path, EngineKind::default(), shares));
     let (report, mut latencies) = outcome?;
     let what = "the rows that the writer reports";
     verify(what, &report, &(rows.len() as u64, 0, 0))?;
@@ -164,8 +164,12 @@ pub(crate) fn produce(
 ///
 /// # Errors
 /// When the store fails.
-pub fn fill(path: &Path, shares: Vec<Vec<PackageRow>>) -> Result<(Report, Vec<Duration>)> {
-    let index = PackageIndex::open(path)?;
+pub fn fill(
+    path: &Path,
+    kind: EngineKind,
+    shares: Vec<Vec<PackageRow>>,
+) -> Result<(Report, Vec<Duration>)> {
+    let index = PackageIndex::open_with(path, kind)?;
     let queue = |row| Ok(index.set(row, Ack::Enqueued).map(drop)?);
     let latencies = produce(shares, queue)?;
     let report = index.close()?;
@@ -173,15 +177,20 @@ pub fn fill(path: &Path, shares: Vec<Vec<PackageRow>>) -> Result<(Report, Vec<Du
     Ok((report, latencies))
 }
 
+fn open_read_only(path: &Path) -> Result<Box<dyn Engine>> {
+    let kind = EngineKind::of(path)?.unwrap_or_default();
+    Ok(kind.open_read_only(path)?)
+}
+
 /// The row under each of these rows' keys.
 pub(crate) fn read_all(path: &Path, rows: &[PackageRow]) -> Result<Vec<Option<PackageRow>>> {
-    let reader = SqliteEngine::open_read_only(path)?;
-    let get = |row: &PackageRow| Ok(PackageIndex::get(&reader, &row.key)?);
+    let reader = open_read_only(path)?;
+    let get = |row: &PackageRow| Ok(PackageIndex::get(&*reader, &row.key)?);
     rows.iter().map(get).collect()
 }
 
 pub(crate) fn check(path: &Path, rows: &[PackageRow], found: &[Option<PackageRow>]) -> Result<()> {
-    let reader = SqliteEngine::open_read_only(path)?;
+    let reader = open_read_only(path)?;
     verify(
         "the rows of the package index",
         &reader.count(PACKAGE_INDEX)?,
@@ -205,11 +214,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_a_wrong_and_an_extra_row_fail_the_verification() {
+    fn invariant_48_a_missing_a_wrong_and_an_extra_row_fail_the_verification() {
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("index.db");
+        let path = dir.path().join("index");
         let rows = generate(40);
-        fill(&path, shares(rows.clone())).expect("the store works");
+        fill(&path, EngineKind::default(), shares(rows.clone())).expect("the store works");
         let found = read_all(&path, &rows).expect("the rows");
         check(&path, &rows, &found).expect("the right rows");
         let is_refused = |rows: &[PackageRow], found: &[Option<PackageRow>]| {

@@ -175,14 +175,16 @@ impl ArtifactStore {
         Ok(is_known)
     }
 
-    /// Removes every artifact.
+    /// Removes every artifact. Waits for a write under way.
     ///
     /// # Errors
-    /// As [`Writer::submit`]; nothing has changed then.
+    /// When their keys are more bytes than the queue holds, or as
+    /// [`Writer::submit`]; nothing has changed then.
     pub fn clear(&self) -> Result<()> {
         let mut gone = self.changing();
         let change = |stage: &mut Stage<'_>| stage.clear::<ArtifactRow>(&[]);
-        let ticket = self.writer.submit_with(Box::new(change), Ack::Enqueued)?;
+        // Staged here and now: enqueued, nobody would hear that it could not be.
+        let ticket = self.writer.submit_with(Box::new(change), Ack::Applied)?;
         ticket.wait()?;
         gone.is_all = gone.is_tracked;
         self.with_rows(HashMap::clear);

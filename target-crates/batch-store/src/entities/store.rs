@@ -341,7 +341,9 @@ impl EntityStore {
                     "checkpoint {number} is below {lowest}, the lowest possible"
                 )));
             }
-            lowest = checkpoint.number + 1;
+            lowest = checkpoint.number.checked_add(1).ok_or_else(|| {
+                refused(format!("no checkpoint could follow {}", checkpoint.number))
+            })?;
         }
         match (checkpoints.last(), self.rollback) {
             (Some(last), _) => Ok(last.number),

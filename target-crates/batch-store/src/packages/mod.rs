@@ -2,6 +2,10 @@
 //!
 //! A cache: a lost row is a later miss, so writes are acknowledged when queued
 //! and synced at checkpoints ([`Policy::package_index`]).
+//!
+//! It lies in a directory, by default in the segment engine, which appends a batch
+//! to its log where a database would change pages. One process at a time can then
+//! write; with [`EngineKind::Sqlite`] several take turns.
 
 mod records;
 
@@ -13,10 +17,9 @@ pub use records::{
     FileInfo, PACKAGE_INDEX, PackageFiles, PackageRow, SideEffects, git_key, integrity_key,
 };
 
-use crate::durability::{Ack, Durability};
-use crate::engine::sqlite::SqliteEngine;
-use crate::engine::{Engine, Range};
-use crate::error::Result;
+use crate::durability::Ack;
+use crate::engine::{Engine, EngineKind, Range};
+use crate::error::{Error, Result};
 use crate::table::{Record, Table};
 use crate::writer::{CloseReport, Policy, Ticket, View, Writer};
 
@@ -56,14 +59,22 @@ pub struct PackageIndex {
 }
 
 impl PackageIndex {
-    /// Opens (or creates) the index in the file `path`.
+    /// Opens the index in the directory `dir`, or creates one on the default engine.
     ///
     /// # Errors
-    /// When the database or the thread cannot be had.
-    pub fn open(path: &Path) -> Result<Self> {
-        let policy = Policy::package_index();
-        let engine = SqliteEngine::open(path, &[PACKAGE_INDEX], Durability::Checkpoint)?;
-        Self::over(Box::new(engine), policy)
+    /// When the store or the thread cannot be had.
+    pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_with(dir, EngineKind::default())
+    }
+
+    /// As [`PackageIndex::open`], with the engine of a new index.
+    ///
+    /// # Errors
+    /// As [`PackageIndex::open`].
+    pub fn open_with(dir: &Path, new: EngineKind) -> Result<Self> {
+        std::fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+        let kind = EngineKind::of(dir)?.unwrap_or(new);
+        Self::over(kind.open(dir, &[PACKAGE_INDEX])?, Policy::package_index())
     }
 
     /// The index over any engine and policy.
@@ -205,29 +216,35 @@ impl PackageIndex {
     }
 }
 
-/// The committed rows of an index, for any number of threads: the lock is held
-/// while bytes are fetched, not while they are decoded. Creates nothing on disk.
-#[derive(Debug)]
+/// The rows of an index that were committed when it was opened (and, on `SQLite`,
+/// later ones too), for any number of threads: the lock is held while bytes are
+/// fetched, not while they are decoded. Creates nothing on disk.
 pub struct PackageReader {
-    engine: Mutex<SqliteEngine>,
+    engine: Mutex<Box<dyn Engine>>,
+}
+
+impl std::fmt::Debug for PackageReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PackageReader").finish_non_exhaustive()
+    }
 }
 
 impl PackageReader {
-    /// Opens the index in the file `path`; `None` when there is none, which is
+    /// Opens the index in the directory `dir`; `None` when there is none, which is
     /// an index without rows.
     ///
     /// # Errors
-    /// When the file cannot be opened.
-    pub fn open(path: &Path) -> Result<Option<Self>> {
-        if !path.exists() {
+    /// When its files cannot be opened.
+    pub fn open(dir: &Path) -> Result<Option<Self>> {
+        let Some(kind) = EngineKind::of(dir)? else {
             return Ok(None);
-        }
-        let engine = Mutex::new(SqliteEngine::open_read_only(path)?);
+        };
+        let engine = Mutex::new(kind.open_read_only(dir)?);
         Ok(Some(Self { engine }))
     }
 
     fn locked<T>(&self, read: impl FnOnce(&dyn Engine) -> Result<T>) -> Result<T> {
-        read(&*self.engine.lock().unwrap_or_else(PoisonError::into_inner))
+        read(&**self.engine.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// As [`PackageIndex::get_many`].

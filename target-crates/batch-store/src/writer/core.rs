@@ -215,9 +215,12 @@ impl Core {
             state.items -= 1;
             state.bytes -= bytes;
             match self.stage(state, work, Ack::Enqueued) {
-                Ok(_) | Err(Refusal::Failed(_)) => {}
+                Ok(_) => {}
+                // Made room without a commit, which is what the blocked wait for.
+                Err(Refusal::Failed(_)) => self.announce(state),
                 Err(Refusal::NoRoom(_, needed)) if needed > self.policy.queue_bytes => {
                     drop(self.too_large(state, needed));
+                    self.announce(state);
                 }
                 Err(Refusal::NoRoom(work, _)) => {
                     state.items += 1;

@@ -42,7 +42,8 @@ impl Core {
         let open = state.open.as_ref();
         let age = open.and_then(|open| open.oldest.checked_add(self.policy.flush_when.age));
         let kept = state.sealed.front().and_then(|front| front.not_before);
-        let at = age.max(kept)?;
+        // Behind a kept batch, the open one waits, however old.
+        let at = kept.or(age)?;
         Some(at.saturating_duration_since(Instant::now()))
     }
 

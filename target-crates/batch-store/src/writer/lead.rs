@@ -25,6 +25,9 @@ struct Job {
     durability: Durability,
 }
 
+/// A century.
+const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// A request that will not be stored: its number, its count, and why.
 type Lost = (u64, usize, Error);
 
@@ -145,7 +148,7 @@ impl Core {
 
     /// Waits, but not while the writer is being closed.
     fn pause(&self, pause: Duration) {
-        let until = Instant::now() + pause;
+        let until = after(pause);
         let mut state = self.lock();
         while matches!(state.life, Life::Open) {
             let left = until.saturating_duration_since(Instant::now());
@@ -222,8 +225,7 @@ impl Core {
         match self.policy.on_error {
             _ if matches!(error, Error::WriterGone) => state.die(&Error::WriterGone),
             OnError::Retry { keep: true, .. } => {
-                let again = Instant::now().checked_add(self.policy.flush_when.age);
-                state.keep(&error, again);
+                state.keep(&error, after(self.policy.flush_when.age));
             }
             on_error => {
                 if let Some(front) = state.pop(job.items) {
@@ -293,8 +295,14 @@ impl Core {
                     || is_closing
                     || open.oldest.elapsed() >= when.age
             });
-        is_wanted && (is_closing || state.is_ripe())
+        is_wanted && state.is_ripe()
     }
+}
+
+/// The moment after `wait`; where the clock has none, one that never comes.
+fn after(wait: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(wait).unwrap_or(now + FAR)
 }
 
 fn is_indeterminate(error: &Error) -> bool {

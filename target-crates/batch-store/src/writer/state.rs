@@ -118,7 +118,7 @@ impl State {
 
     /// Tells everybody who waits that a commit failed, and keeps all batches: the
     /// first is to be tried at `again`, or sooner when somebody waits for it.
-    pub(super) fn keep(&mut self, error: &Error, again: Option<Instant>) {
+    pub(super) fn keep(&mut self, error: &Error, again: Instant) {
         self.kept = Some(error.clone());
         for batch in self.sealed.iter_mut().chain(&mut self.open) {
             let told = std::mem::take(&mut batch.cell);
@@ -128,7 +128,7 @@ impl State {
             });
         }
         if let Some(front) = self.sealed.front_mut() {
-            front.not_before = again;
+            front.not_before = Some(again);
         }
     }
 

@@ -335,3 +335,25 @@ fn invariant_17_closing_past_its_deadline_is_an_error() {
         "{outcome:?}"
     );
 }
+
+#[test]
+fn a_clearing_that_the_queue_cannot_hold_is_an_error_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("index");
+    let policy = Policy {
+        // Holds any of the rows, and nine of the keys of 32 bytes.
+        queue_bytes: 300,
+        ..policy(100)
+    };
+    let store = over(&path, policy);
+    for number in 0..10 {
+        store.insert(key(number), index(number)).unwrap();
+        store.flush().unwrap();
+    }
+    let outcome = store.clear();
+    let left = visible(&store);
+    store.close().unwrap();
+    drop(store);
+    assert_eq!(visible(&over(&path, policy)), left, "{outcome:?}");
+    assert!(outcome.is_err());
+}

@@ -185,3 +185,12 @@ fn a_record_that_cannot_be_encoded_fails_the_whole_load() {
         assert!(matches!(outcome, Err(batch_store::Error::Encode { .. })));
     }
 }
+
+#[test]
+fn a_first_record_that_is_large_does_not_make_a_load_reserve_as_much_for_each() {
+    let mut records: Vec<StoredGrant> = (0..4096).map(|id| record(id, 1, 1)).collect();
+    // 256 GiB, if all were like it.
+    records[0].grant.entitlement.resource = "x".repeat(64 << 20);
+    let load = encoded(&records, 1);
+    assert_eq!(contents(&load)[0].1.len(), records.len());
+}

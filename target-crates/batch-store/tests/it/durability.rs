@@ -204,9 +204,12 @@ fn child_that_commits_until_it_is_killed() {
 fn invariant_02_03_after_a_kill_a_prefix_of_whole_requests_with_every_committed_one_is_stored() {
     for enough in [1, 7, 40] {
         let dir = tempfile::tempdir().unwrap();
-        let mut child = child("child_that_commits_until_it_is_killed", dir.path())
-            .spawn()
-            .unwrap();
+        let mut child = child(
+            "durability::child_that_commits_until_it_is_killed",
+            dir.path(),
+        )
+        .spawn()
+        .unwrap();
         let acknowledged =
             || std::fs::metadata(dir.path().join("acknowledged")).map_or(0, |it| it.len());
         while acknowledged() < enough {

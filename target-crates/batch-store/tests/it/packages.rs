@@ -6,7 +6,7 @@ use batch_store::packages::{
     FileInfo, PACKAGE_INDEX, PackageFiles, PackageIndex, PackageReader, PackageRow, SideEffects,
     git_key, integrity_key,
 };
-use batch_store::{Ack, Durability, Engine, Error, Policy, Record, SqliteEngine};
+use batch_store::{Ack, EngineKind, Error, Policy, Record};
 use proptest::prelude::*;
 
 use crate::support::{cases, rows};
@@ -106,9 +106,13 @@ fn the_keys_have_the_documented_shapes() {
 
 #[test]
 fn invariant_12_one_row_that_cannot_be_encoded_costs_that_row_only() {
+    EngineKind::ALL.into_iter().for_each(costs_that_row_only);
+}
+
+fn costs_that_row_only(kind: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("index.db");
-    let index = PackageIndex::open(&path).unwrap();
+    let path = dir.path().join("index");
+    let index = PackageIndex::open_with(&path, kind).unwrap();
     let batch: Vec<PackageRow> = (0..600)
         .map(|i| {
             plain(
@@ -128,16 +132,20 @@ fn invariant_12_one_row_that_cannot_be_encoded_costs_that_row_only() {
         (report.committed_ops, report.refused, report.lost_ops),
         (599, 1, 0)
     );
-    let reader = SqliteEngine::open_read_only(&path).unwrap();
+    let reader = kind.open_read_only(&path).unwrap();
     assert_eq!(reader.count(PACKAGE_INDEX).unwrap(), 599);
-    assert_eq!(PackageIndex::get(&reader, "key-137").unwrap(), None);
+    assert_eq!(PackageIndex::get(&*reader, "key-137").unwrap(), None);
 }
 
 #[test]
 fn invariant_16_of_equal_keys_the_last_wins_and_every_producer_keeps_its_order() {
+    EngineKind::ALL.into_iter().for_each(the_last_wins);
+}
+
+fn the_last_wins(kind: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("index.db");
-    let index = PackageIndex::open(&path).unwrap();
+    let path = dir.path().join("index");
+    let index = PackageIndex::open_with(&path, kind).unwrap();
     std::thread::scope(|scope| {
         for producer in 0..4 {
             let index = &index;
@@ -151,11 +159,11 @@ fn invariant_16_of_equal_keys_the_last_wins_and_every_producer_keeps_its_order()
         }
     });
     assert_eq!(index.close().unwrap().committed_ops, 1200);
-    let reader = SqliteEngine::open_read_only(&path).unwrap();
-    assert_eq!(rows(&reader, PACKAGE_INDEX).len(), 20);
+    let reader = kind.open_read_only(&path).unwrap();
+    assert_eq!(rows(&*reader, PACKAGE_INDEX).len(), 20);
     for producer in 0..4 {
         for key in 0..5 {
-            let row = PackageIndex::get(&reader, &format!("p{producer}-k{key}"))
+            let row = PackageIndex::get(&*reader, &format!("p{producer}-k{key}"))
                 .unwrap()
                 .unwrap();
             assert_eq!(row.files.manifest, Some((295 + key).to_string()));
@@ -165,15 +173,19 @@ fn invariant_16_of_equal_keys_the_last_wins_and_every_producer_keeps_its_order()
 
 #[test]
 fn invariant_09_a_reader_sees_everything_before_a_barrier_through_a_new_connection() {
+    EngineKind::ALL.into_iter().for_each(a_new_reader_sees_it);
+}
+
+fn a_new_reader_sees_it(kind: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("index.db");
-    let index = PackageIndex::open(&path).unwrap();
+    let path = dir.path().join("index");
+    let index = PackageIndex::open_with(&path, kind).unwrap();
     for round in 1..=20 {
         index
             .set(plain(&format!("key-{round}"), "ab"), Ack::Enqueued)
             .unwrap();
         index.writer().barrier(Ack::Committed).unwrap();
-        let reader = SqliteEngine::open_read_only(&path).unwrap();
+        let reader = kind.open_read_only(&path).unwrap();
         assert_eq!(reader.count(PACKAGE_INDEX).unwrap(), round);
     }
 }
@@ -187,9 +199,13 @@ fn effects(deleted: &str) -> SideEffects {
 
 #[test]
 fn side_effects_of_concurrent_builds_are_all_kept() {
+    EngineKind::ALL.into_iter().for_each(all_effects_are_kept);
+}
+
+fn all_effects_are_kept(kind: EngineKind) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("index.db");
-    let index = PackageIndex::open(&path).unwrap();
+    let path = dir.path().join("index");
+    let index = PackageIndex::open_with(&path, kind).unwrap();
     index
         .set(plain("stored", "ab"), Ack::Committed)
         .unwrap()
@@ -235,20 +251,20 @@ fn side_effects_of_concurrent_builds_are_all_kept() {
 #[test]
 fn many_keys_are_read_at_once_hits_misses_and_damaged_rows_alike() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("index.db");
+    let path = dir.path().join("index");
     assert!(
         PackageReader::open(&path).unwrap().is_none(),
-        "no file, no rows"
+        "no store, no rows"
     );
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
-    let index = PackageIndex::open(&path).unwrap();
+    let index = PackageIndex::open_with(&path, EngineKind::Sqlite).unwrap();
     let rows: Vec<PackageRow> = (0..2500)
         .map(|i| plain(&format!("key-{i:04}"), "ab"))
         .collect();
     index.set_many(rows, Ack::Enqueued).unwrap();
     index.close().unwrap();
     let damaged = "UPDATE package_index SET value = x'05' WHERE key IN (CAST('key-0007' AS BLOB), CAST('key-2001' AS BLOB))";
-    rusqlite::Connection::open(&path)
+    rusqlite::Connection::open(path.join("store.db"))
         .unwrap()
         .execute_batch(damaged)
         .unwrap();
@@ -271,11 +287,12 @@ fn many_keys_are_read_at_once_hits_misses_and_damaged_rows_alike() {
 #[test]
 fn the_index_reads_its_own_writes() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("index.db");
-    let engine = SqliteEngine::open(&path, &[PACKAGE_INDEX], Durability::Checkpoint).unwrap();
+    let path = dir.path().join("index");
+    std::fs::create_dir(&path).unwrap();
+    let engine = EngineKind::Sqlite.open(&path, &[PACKAGE_INDEX]).unwrap();
     let mut policy = Policy::package_index();
     policy.flush_when.idle = false;
-    let index = PackageIndex::over(Box::new(engine), policy).unwrap();
+    let index = PackageIndex::over(engine, policy).unwrap();
     for i in 0..50 {
         index
             .set(plain(&format!("key-{i}"), "ab"), Ack::Enqueued)

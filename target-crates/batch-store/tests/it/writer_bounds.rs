@@ -217,3 +217,18 @@ fn invariant_19_no_wake_up_is_lost_between_a_look_and_a_wait() {
         }
     });
 }
+
+#[test]
+fn invariant_14_a_blocked_producer_goes_on_when_what_filled_the_queue_is_refused() {
+    within(|| {
+        let mut policy = patient();
+        policy.queue_items = 1;
+        let rig = Rig::new(policy);
+        for _ in 0..2000 {
+            let fail = |stage: &mut Stage<'_>| stage.put(&counter("bad", u64::MAX)).map(|()| 1);
+            let ticket = rig.writer.submit_with(Box::new(fail), Ack::Enqueued);
+            ticket.unwrap();
+        }
+        assert_eq!(rig.writer.close().unwrap().refused, 2000);
+    });
+}

@@ -217,3 +217,30 @@ fn invariant_20_what_a_full_disk_kept_from_being_closed_is_stored_by_the_next_tr
     assert_eq!((report.committed_ops, report.lost_ops), (2, 0));
     assert_eq!(rig.counters().len(), 2);
 }
+
+#[test]
+fn a_kept_batch_is_not_retried_without_pause_while_closing_waits_for_a_producer() {
+    within(|| {
+        for age in [Duration::from_secs(3600), Duration::MAX] {
+            let mut policy = patient();
+            policy.flush_when.age = age;
+            policy.on_error = OnError::Retry {
+                attempts: 0,
+                backoff: Duration::ZERO,
+                keep: true,
+            };
+            let rig = Rig::new(policy);
+            let producer = rig.writer.producer().unwrap();
+            rig.faults.full_from.store(1, Ordering::SeqCst);
+            put(&rig.writer, "a", Ack::Applied).unwrap();
+            let error = rig.writer.close_within(Duration::from_millis(100));
+            assert!(
+                matches!(error, Err(Error::CloseDeadline { producers: 1, .. })),
+                "{error:?}"
+            );
+            // The pause is the age.
+            assert_eq!(rig.faults.commits.load(Ordering::SeqCst), 1, "{age:?}");
+            drop(producer);
+        }
+    });
+}

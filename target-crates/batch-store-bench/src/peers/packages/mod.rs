@@ -10,6 +10,7 @@ mod store;
 use std::path::Path;
 use std::time::Duration;
 
+use batch_store::EngineKind;
 use batch_store::packages::PackageRow;
 
 use super::{Measured, System, disk_bytes, measured};
@@ -39,7 +40,11 @@ pub const SYSTEMS: &[System] = &[
     },
     System {
         name: "batch-store",
-        run: |dir, n| run(&store::Store, dir, n),
+        run: |dir, n| run(&store::Store(EngineKind::Segment), dir, n),
+    },
+    System {
+        name: "batch-store on SQLite",
+        run: |dir, n| run(&store::Store(EngineKind::Sqlite), dir, n),
     },
     System {
         name: "SQLite, rowid table",
@@ -114,9 +119,10 @@ mod tests {
     #[test]
     fn a_missing_or_wrong_row_fails_the_verification() {
         let rows = generate(30);
-        let peers: [&dyn Peer; 4] = [
+        let peers: [&dyn Peer; 5] = [
             &log::AppendLog,
-            &store::Store,
+            &store::Store(EngineKind::Segment),
+            &store::Store(EngineKind::Sqlite),
             &sqlite::RowidTable,
             &pacquet::Pacquet,
         ];

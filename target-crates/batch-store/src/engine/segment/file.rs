@@ -188,6 +188,12 @@ fn read_index(plain: &[u8], end: u64) -> Result<Vec<FamilyIndex>> {
                 first_key: input.bytes()?.to_vec(),
             });
         }
+        if blocks.is_empty() {
+            return Err(Error::Decode {
+                table: "a segment",
+                reason: format!("the family {name} has no block"),
+            });
+        }
         families.push(FamilyIndex {
             name,
             rows,
@@ -387,4 +393,22 @@ fn encode_index(families: &[FamilyIndex]) -> Vec<u8> {
         }
     }
     out.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invariant_35_an_index_with_a_family_without_blocks_is_refused() {
+        let family = FamilyIndex {
+            name: "rows".to_owned(),
+            rows: 1,
+            tombstones: 0,
+            last_key: b"k".to_vec(),
+            blocks: Vec::new(),
+        };
+        let outcome = read_index(&encode_index(&[family]), 0);
+        assert!(matches!(outcome, Err(Error::Decode { .. })), "{outcome:?}");
+    }
 }

@@ -203,3 +203,13 @@ fn a_filter_that_is_not_in_memory_is_read_from_storage_and_then_kept_right() {
     store.delete::<Account>(2, "c").unwrap();
     assert_eq!(ids(&mut store), ["b"]);
 }
+
+#[test]
+fn the_last_checkpoint_number_is_refused_as_none_could_follow_it() {
+    let mut store = Rows::default().open(100);
+    let account = Account::new("a", "o", 1);
+    store.set(u64::MAX, &account).unwrap();
+    let outcome = store.commit_batch(checkpoints([u64::MAX]), History::On);
+    assert!(refusal(outcome).contains("no checkpoint could follow"));
+    assert_eq!(store.frontiers().processed, 0);
+}

@@ -1,0 +1,375 @@
+//! `log`, `status` and `report` on real ledgers, and the report in a browser where there is one.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::ledger_of;
+use crate::support::{EXACT_SCRIPT, Project};
+
+const IDEAS: &[(&str, &[(&str, &str)])] = &[
+    ("worse", &[("src/cost.txt", "101\n")]),
+    ("better", &[("src/cost.txt", "90\n")]),
+];
+
+/// A project after two runs, the second kept.
+fn after_two_runs() -> Project {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(IDEAS);
+    project.run(&["run", "-n", "2"]).expect(0);
+    project
+}
+
+#[test]
+fn status_says_from_another_process_what_the_loop_is_doing() {
+    // The benchmark itself asks, once, while a candidate is measured.
+    let ask = format!(
+        "if [ $(cat src/cost.txt) = 90 ] && mkdir \"$HOME/asked\" 2> /dev/null; then\n\
+         '{binary}' -C \"$(cat \"$HOME/root\")\" status --json > \"$HOME/status.json\"\n\
+         '{binary}' -C \"$(cat \"$HOME/root\")\" status > \"$HOME/status.txt\"; fi\n",
+        binary = env!("CARGO_BIN_EXE_autoresearch")
+    );
+    let script = EXACT_SCRIPT.replace("set -e\n", &format!("set -e\n{ask}"));
+    let project = Project::new(&script);
+    let home = project.beside("home");
+    fs::create_dir(&home).expect("a home");
+    fs::write(home.join("root"), project.root().display().to_string()).expect("a file");
+    project.ideas(IDEAS);
+    project.run(&["run", "-n", "2"]).expect(0);
+    let text = fs::read_to_string(home.join("status.json")).expect("the benchmark has asked");
+    let status: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(status["running"], true);
+    let live = &status["live"];
+    assert_eq!(
+        (&live["iteration"], &live["iterations"]),
+        (&2.into(), &2.into())
+    );
+    assert_eq!((&live["tried"], &live["kept"]), (&1.into(), &0.into()));
+    assert_eq!(live["phase"], "warming up");
+    assert_eq!(live["pairs"]["done"], 0);
+    assert!(
+        live["last"]
+            .as_str()
+            .expect("a verdict")
+            .starts_with("run 1: discard")
+    );
+    let text = fs::read_to_string(home.join("status.txt")).expect("the benchmark has asked");
+    assert!(
+        text.contains("  now      iteration 2 of 2: warming up, 0 of at most "),
+        "{text}"
+    );
+
+    let after = project.run(&["status", "--json"]).expect(0);
+    let status: Value = serde_json::from_str(&after.stdout).expect("JSON");
+    assert_eq!(
+        (&status["running"], &status["live"]),
+        (&false.into(), &Value::Null)
+    );
+    let left = project.root().join(".git/autoresearch/live.json");
+    assert!(!left.exists(), "a loop takes its state with it");
+}
+
+#[test]
+fn log_filters_sorts_and_prints_csv() {
+    let project = after_two_runs();
+    let runs = |arguments: &[&str]| -> Vec<u64> {
+        let mut all = vec!["log", "--json"];
+        all.extend(arguments);
+        let rows: Value = serde_json::from_str(&project.run(&all).expect(0).stdout).expect("JSON");
+        let rows = rows.as_array().expect("an array");
+        rows.iter()
+            .map(|row| row["run"].as_u64().expect("a number"))
+            .collect()
+    };
+    assert_eq!(runs(&["--idea", "better"]), [2]);
+    assert_eq!(runs(&["--grep", "TRY W.RSE"]), [1]);
+    assert_eq!(runs(&["--since", "1h"]), [1, 2]);
+    assert_eq!(runs(&["--since", "2999-01-01"]), [] as [u64; 0]);
+    assert_eq!(runs(&["--sort", "gain"]), [2, 1]);
+    assert_eq!(runs(&["--sort", "metric", "--reverse", "-n", "1"]), [1]);
+    let csv = project
+        .run(&["log", "--csv", "--status", "keep"])
+        .expect(0)
+        .stdout;
+    assert_eq!(csv.lines().count(), 2, "{csv}");
+    for (flag, value) in [
+        ("--grep", "("),
+        ("--since", "yesterday"),
+        ("--sort", "colour"),
+    ] {
+        project.run(&["log", flag, value]).expect(2).says(flag);
+    }
+}
+
+#[test]
+fn a_report_is_written_whole_or_not_at_all_with_the_changes_from_git() {
+    let project = after_two_runs();
+    project
+        .run(&["report", "-o", "report.html"])
+        .expect(0)
+        .says("wrote");
+    let page = project.read("report.html");
+    assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
+    assert!(page.contains("10.0 % less cost"), "the claim");
+    assert!(
+        page.contains("\\n-100\\n+90\\n"),
+        "the change of the kept run"
+    );
+    let piped = project.run(&["report"]).expect(0).stdout;
+    assert!(piped.contains("10.0 % less cost"));
+    let markdown = project.run(&["report", "--format", "md"]).expect(0).stdout;
+    assert!(markdown.starts_with("## 10.0 % less cost\n"), "{markdown}");
+    let json = project
+        .run(&["report", "--format", "json"])
+        .expect(0)
+        .stdout;
+    let value: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(value["sessions"][0]["claim_state"], "better");
+    assert!(
+        value["runs"][1]["detail"]["diff"]
+            .as_str()
+            .expect("a change")
+            .contains("+90")
+    );
+    project
+        .run(&["report", "-o", "absent/report.html"])
+        .expect(3)
+        .says("absent/report.html");
+    project
+        .run(&["report", "--file", "absent.jsonl"])
+        .expect(2)
+        .says("absent.jsonl");
+}
+
+/// A server that is stopped at the end of the test.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start(project: &Project, arguments: &[&str]) -> Self {
+        let mut all = vec!["report", "--serve"];
+        all.extend(arguments);
+        let mut child = project
+            .command(&all)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut url = String::new();
+        BufReader::new(stdout).read_line(&mut url).expect("a line");
+        let address = url
+            .trim()
+            .trim_start_matches("http://")
+            .trim_end_matches('/');
+        Self {
+            child,
+            address: address.to_owned(),
+        }
+    }
+
+    /// Sends a request; the stream that answers.
+    fn ask(&self, request: &str) -> BufReader<TcpStream> {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .expect("a timeout");
+        stream
+            .write_all(request.as_bytes())
+            .expect("a request is sent");
+        BufReader::new(stream)
+    }
+
+    fn get(&self, path: &str, host: &str) -> String {
+        let mut answer = String::new();
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+            .read_to_string(&mut answer)
+            .expect("an answer");
+        answer
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn a_served_report_answers_its_own_host_only_and_tells_of_a_new_run() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(IDEAS);
+    project.run(&["run", "-n", "1"]).expect(0);
+    let served = Served::start(&project, &[]);
+    let page = served.get("/", &served.address);
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page:.200}");
+    assert!(page.contains("frame-ancestors 'none'") && page.contains("data-live=\""));
+    assert!(!page.contains("id=\"run-2\""));
+    for (path, host, status) in [
+        ("/", "evil.example", "421"),
+        ("/../etc/passwd", "localhost", "404"),
+        ("/?x", "localhost", "404"),
+    ] {
+        let answer = served.get(path, host);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{path} {host}: {answer:.80}"
+        );
+        assert!(!answer.contains("run-1"));
+    }
+
+    let mut events = served.ask("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let next = |events: &mut BufReader<TcpStream>| loop {
+        let mut line = String::new();
+        assert!(
+            events.read_line(&mut line).expect("an event in time") > 0,
+            "it stays open"
+        );
+        if line.trim_end() == "event: ledger" {
+            let mut data = String::new();
+            events.read_line(&mut data).expect("its data");
+            break data;
+        }
+    };
+    let first = next(&mut events);
+    let stamp = first.trim_start_matches("data: ").trim_end().to_owned();
+    assert!(
+        page.contains(&format!("data-live=\"{stamp}\"")),
+        "the page is that state"
+    );
+    project.run(&["run", "-n", "1"]).expect(0);
+    let second = next(&mut events);
+    assert_ne!(first, second);
+    assert!(served.get("/", "localhost").contains("id=\"run-2\""));
+}
+
+#[test]
+fn a_server_refuses_to_be_reached_from_elsewhere_unless_asked() {
+    let project = after_two_runs();
+    project
+        .run(&["report", "--serve", "0.0.0.0:0"])
+        .expect(2)
+        .says("--remote");
+    let served = Served::start(&project, &["0.0.0.0:0", "--remote"]);
+    assert!(served.address.starts_with("0.0.0.0:"));
+    project
+        .run(&["report", "--serve", "elsewhere"])
+        .expect(2)
+        .says("--serve");
+}
+
+/// A browser, if there is one: `CHROMIUM`, or the usual names.
+fn browser() -> Option<PathBuf> {
+    let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let usual = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+    let in_path = || {
+        let mut directories = std::env::split_paths(&path);
+        directories.find_map(|directory| {
+            usual
+                .iter()
+                .map(|name| directory.join(name))
+                .find(|file| file.exists())
+        })
+    };
+    named.or_else(in_path)
+}
+
+/// The document as the browser has it after its scripts, and what it logged; `None` without one.
+fn document(page: &Path, fragment: &str) -> Option<(String, String)> {
+    let Some(browser) = browser() else {
+        eprintln!("SKIPPED: no Chromium found; name one in CHROMIUM");
+        return None;
+    };
+    let profile = tempfile::tempdir().expect("a temporary directory");
+    let output = Command::new(browser)
+        .args([
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+        ])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .args(["--virtual-time-budget=5000", "--dump-dom"])
+        .arg(format!("file://{}{fragment}", page.display()))
+        .stdin(Stdio::null())
+        .output()
+        .expect("the browser starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let log = text(&output.stderr);
+    let log: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("CONSOLE"))
+        .collect();
+    Some((text(&output.stdout), log.join("\n")))
+}
+
+#[test]
+fn a_browser_shows_two_thousand_runs_and_draws_the_details_of_one() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let project = Project::new(EXACT_SCRIPT);
+    let ledger = directory.path().join("experiments.jsonl");
+    ledger_of::write(2_000, &mut fs::File::create(&ledger).expect("a new file")).expect("space");
+    let page = directory.path().join("report.html");
+    let paths = [&ledger, &page].map(|path| path.display().to_string());
+    project
+        .run(&["report", "--file", &paths[0], "-o", &paths[1]])
+        .expect(0);
+    let bytes = fs::metadata(&page).expect("the page").len();
+    assert!(bytes < 8 << 20, "{bytes} bytes");
+    let Some((dom, log)) = document(&page, "#run-6") else {
+        return;
+    };
+    assert_eq!(log, "");
+    assert!(dom.contains("2000 of 2000 runs"));
+    assert!(dom.contains("<h2>Run 6: "), "the link opens the run");
+    for part in [
+        "Gain by pair",
+        "Evidence, pair by pair",
+        "Metrics",
+        "Reproduce",
+    ] {
+        assert!(dom.contains(&format!("<h3>{part}</h3>")), "{part}");
+    }
+    assert!(dom.contains("<polyline class=\"path\""));
+}
+
+#[test]
+fn a_browser_runs_nothing_that_a_ledger_holds_and_marks_the_lines_of_a_change() {
+    let project = Project::new(EXACT_SCRIPT);
+    let hostile = "</script><img src=x onerror=document.title=1>\n";
+    project.ideas(&[(
+        "better",
+        &[("src/cost.txt", "90\n"), ("src/note.txt", hostile)],
+    )]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    let ledger = project
+        .read("experiments.jsonl")
+        .replace("Try better", "</td><script>document.title=2</script>");
+    fs::write(project.root().join("edited.jsonl"), ledger).expect("a written file");
+    project
+        .run(&["report", "--file", "edited.jsonl", "-o", "report.html"])
+        .expect(0);
+    let Some((dom, log)) = document(&project.root().join("report.html"), "#run-1") else {
+        return;
+    };
+    assert_eq!(log, "", "not even a refusal: nothing tries");
+    assert!(
+        dom.contains("<title>toy · autoresearch report</title>"),
+        "{dom:.600}"
+    );
+    assert!(
+        dom.contains("<span class=\"add\">+90\n</span>"),
+        "the change is marked"
+    );
+    assert!(dom.contains("<span class=\"add\">+&lt;/script&gt;&lt;img src=x"));
+    assert!(dom.contains("Run 1: &lt;/td&gt;&lt;script&gt;"));
+}
