@@ -11,6 +11,8 @@ pub enum Kind {
     Usage,
     /// The machine or the repository is not in a state to go on.
     Environment,
+    /// Two commits that should compute the same do not.
+    Differs,
     /// The user asked to stop.
     Interrupted,
 }
@@ -37,6 +39,11 @@ impl Error {
     /// The machine or the repository is not in a state to go on.
     pub fn environment(message: impl Into<String>) -> Self {
         Self::new(Kind::Environment, message)
+    }
+
+    /// Two commits that should compute the same do not.
+    pub fn differs(message: impl Into<String>) -> Self {
+        Self::new(Kind::Differs, message)
     }
 
     /// The user asked to stop.
@@ -76,7 +83,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self.kind {
             Kind::Usage => Exit::Usage,
-            Kind::Environment => Exit::Environment,
+            Kind::Environment | Kind::Differs => Exit::Environment,
             Kind::Interrupted => Exit::Interrupted,
         }
     }

@@ -8,7 +8,7 @@ use super::judge::no_gate;
 use super::open::move_branch;
 use crate::edge::clock;
 use crate::edge::slots::SlotName;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::flow::decision::Estimate;
 use crate::flow::record::{
     AblationLine, AblationTag, FORMAT_VERSION, GateOutcome, GateResult, Line, Pair, Worth,
@@ -106,13 +106,21 @@ impl Engine {
         head: Oid,
         count: u32,
     ) -> Result<()> {
-        let pairs: Vec<Pair> = end_to_end(
+        let measured = end_to_end(
             &mut self.bench,
             &mut self.console,
             (without, head),
             Budget::pairs(count as usize),
             line.seed,
-        )?;
+        );
+        let pairs: Vec<Pair> = match measured {
+            Ok(pairs) => pairs,
+            Err(error) if error.kind() == Kind::Differs => {
+                line.detail = format!("without it the result is another: {error}");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         let (primary, _) = judged(&self.opened.state.opened.config);
         let gains = gains(&primary, &pairs)?;
         let gain = primary.gain_record(&Estimate::from_pairs(&gains));

@@ -5,7 +5,7 @@ use std::time::Instant;
 use git2::Oid;
 
 use super::bench::Bench;
-use super::calibrate::known_good_pair;
+use super::calibrate::{known_good_pair, same_output_of_two};
 use super::judge::build_incumbent;
 use crate::edge::clock;
 use crate::edge::console::Console;
@@ -142,7 +142,8 @@ pub fn end_to_end(
             console.phase("building end to end");
             build_incumbent(bench, SlotName::numbered(1 - slot), parent)?;
             build_incumbent(bench, SlotName::numbered(slot), candidate)?;
-            let warm_up = known_good_pair(bench, &mut policy, Phase::WarmUp, slot, &mut coins)?;
+            let warm_up = known_good_pair(bench, &mut policy, Phase::WarmUp, slot, &mut coins)
+                .and_then(same_output_of_two)?;
             pairs.push(warm_up);
             prepared = Some(slot);
             prepare_s = started.elapsed().as_secs_f64();
@@ -150,7 +151,8 @@ pub fn end_to_end(
         console.phase("measuring end to end");
         console.pairs(index, count);
         let started = Instant::now();
-        let pair = known_good_pair(bench, &mut policy, Phase::EndToEnd, slot, &mut coins)?;
+        let pair = known_good_pair(bench, &mut policy, Phase::EndToEnd, slot, &mut coins)
+            .and_then(same_output_of_two)?;
         pairs.push(pair);
         // The first pair says what the others cost; later the half way mark must not move.
         if let (0, Some(until)) = (index, budget.until) {

@@ -119,3 +119,30 @@ fn nothing_kept_is_nothing_to_leave_out() {
     let project = Project::new(SMALLER_OF_TWO);
     project.run(&["ablate"]).expect(2).says("nothing was kept");
 }
+
+#[test]
+fn a_commit_without_which_the_output_differs_is_needed_and_the_others_are_still_weighed() {
+    let script = "#!/usr/bin/env bash\nset -e\na=$(cat src/a.txt); b=$(cat src/b.txt)\n\
+        echo \"METRIC cost=$((a + b))\"\n\
+        if [ $a = 50 ] && [ $b = 40 ]; then echo 'DIGEST out=wrong'; else echo 'DIGEST out=right'; fi\n";
+    let project = Project::new(script);
+    project.write("src/a.txt", "50\n");
+    project.write("src/b.txt", "50\n");
+    project.commit("two parts");
+    project.ideas(&[
+        ("first", &[("src/a.txt", "40\n")]),
+        ("second", &[("src/b.txt", "40\n")]),
+    ]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    let ran = project.run(&["ablate", "--pairs", "6", "--json"]).expect(0);
+    let expected = [
+        (1, "needed".to_owned(), false),
+        (2, "pays".to_owned(), false),
+    ];
+    assert_eq!(worths(&ran.stdout), expected);
+    assert!(
+        ran.stdout.contains("the result is another"),
+        "{}",
+        ran.stdout
+    );
+}

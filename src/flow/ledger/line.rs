@@ -73,7 +73,13 @@ pub fn decode_line(text: &str, number: u64, origin: &str) -> Result<Decoded> {
             line.config.check(&format!("{origin}:{number}: `config`"))?;
             Line::Config(line)
         }
-        "calibration" => Line::Calibration(strict(text, place)?),
+        "calibration" => {
+            let line: Box<super::super::record::CalibrationLine> = strict(text, place)?;
+            if line.repeats == 0 || !(line.run_wall_ms > 0.0 && line.run_wall_ms.is_finite()) {
+                return Err(place.error("`repeats` and `run_wall_ms` must be above 0"));
+            }
+            Line::Calibration(line)
+        }
         "run" => {
             let line: Box<RunLine> = strict(text, place)?;
             check_run(&line, place)?;
