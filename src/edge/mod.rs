@@ -24,4 +24,3 @@ pub mod repo_sys;
 pub mod repo_write;
 pub mod serve;
 pub mod slots;
-pub mod whole_file;
