@@ -197,7 +197,7 @@ pub struct FinalizeArgs {
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(6..=10_000))]
     pub pairs: u32,
 
-    /// Write the text of a pull request for each branch to DIR/<group>.md; `-` prints them
+    /// Write the text of a pull request for each branch to `DIR/<group>.md`; `-` prints them
     #[arg(long, value_name = "DIR")]
     pub pr_dir: Option<PathBuf>,
 

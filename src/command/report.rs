@@ -9,10 +9,10 @@ use std::time::UNIX_EPOCH;
 use super::{Global, ledger_read};
 use crate::cli::{ReportArgs, ReportFormat};
 use crate::driver::engine::commit_id;
-use crate::edge::clock;
+use crate::driver::profile;
 use crate::edge::repo::Repo;
 use crate::edge::serve::{Server, Site};
-use crate::edge::whole_file;
+use crate::edge::{clock, output};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::flow::live::Running;
@@ -58,13 +58,13 @@ pub fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
     };
     match &args.output {
         None => super::print(&text),
-        Some(output) => {
-            let output = global.directory.join(output);
-            whole_file::write(&output, &text)?;
+        Some(file) => {
+            let path = global.directory.join(file);
+            output::write(&path, text.as_bytes())?;
             if !global.quiet {
                 eprintln!(
                     "wrote {} ({} KiB)",
-                    output.display(),
+                    path.display(),
                     text.len().div_ceil(1024)
                 );
             }
@@ -206,8 +206,9 @@ fn diff(repo: &Repo, parent: &str, candidate: &str) -> Option<String> {
 /// The flamegraph of a commit, where `profile` has left one.
 fn flamegraph(repo: &Repo, commit: &str) -> Option<String> {
     // The ledger may hold anything; only a commit's id becomes part of a path.
-    let name = format!("autoresearch/profiles/{}.svg", commit_id(commit).ok()?);
-    let path = repo.common_dir().join(name);
+    let commit = commit_id(commit).ok()?.to_string();
+    let base = profile::default_directory(repo);
+    let path = profile::directory_of(&base, &commit).join(profile::FLAMEGRAPH_FILE);
     let length = std::fs::metadata(&path).ok()?.len();
     if length > FLAMEGRAPH_BYTES_MAX {
         return None;

@@ -7,10 +7,8 @@ use git2::Oid;
 use super::bench::Bench;
 use super::calibrate::{self, Setting};
 use super::end_to_end;
-use super::hooks;
 use super::judge::{Sides, impossible, judge};
 use super::open::{Opened, lock_path, move_branch};
-use super::profile;
 use super::propose::{Draft, Proposers};
 use super::record::{Outcome, kept_message, ref_name, run_line};
 use crate::edge::console::Console;
@@ -18,10 +16,9 @@ use crate::edge::interrupt::Interrupts;
 use crate::edge::live_file::LiveFile;
 use crate::edge::sandbox::Sandbox;
 use crate::edge::{clock, fault, host};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::flow::config_sandbox::SandboxMode;
 use crate::flow::decision::{SlotBias, calibration_due, end_to_end_due, placebo_due};
-use crate::flow::hooks as hooks_flow;
 use crate::flow::limits::{Ending, Limits, Progress};
 use crate::flow::proposal::{Change, Proposal};
 use crate::flow::record::{Durations, Environment, Line, Reason, RunLine, Status};
@@ -40,7 +37,7 @@ pub struct Engine {
     /// of an iteration's book-keeping.
     environment: Environment,
     /// Number of the next run.
-    next_run: u64,
+    pub(super) next_run: u64,
 }
 
 impl Engine {
@@ -182,54 +179,6 @@ impl Engine {
             last = Some(line);
         }
         Ok(Ending::IterationsDone)
-    }
-
-    fn hook_before(&mut self, last: Option<&RunLine>) -> Result<()> {
-        let opened = &mut self.opened;
-        let Some(command) = &opened.pinned.config.hooks.before else {
-            return Ok(());
-        };
-        self.console.phase("running the hook before");
-        let directory = opened.project.directory(&opened.pinned.work);
-        let cwd = directory.display().to_string();
-        let event = hooks_flow::before(&opened.state, &cwd, self.next_run, last);
-        let hook = ("before", &command[..]);
-        opened.hint = hooks::run(&self.bench, &self.console, hook, &directory, &event)?;
-        Ok(())
-    }
-
-    fn hook_after(&mut self, line: &RunLine) -> Result<()> {
-        let opened = &self.opened;
-        let Some(command) = &opened.pinned.config.hooks.after else {
-            return Ok(());
-        };
-        self.console.phase("running the hook after");
-        let directory = opened.project.directory(&opened.pinned.work);
-        let cwd = directory.display().to_string();
-        let event = hooks_flow::after(&opened.state, &cwd, line);
-        let hook = ("after", &command[..]);
-        hooks::run(&self.bench, &self.console, hook, &directory, &event).map(drop)
-    }
-
-    /// The profile of a kept commit, off the measured path; a failure is only warned of.
-    fn profile_if_kept(&mut self, line: &RunLine) -> Result<()> {
-        let opened = &self.opened;
-        if line.status != Status::Keep || !opened.pinned.config.profile_kept {
-            return Ok(());
-        }
-        let base = profile::default_directory(&opened.repo);
-        let commit = commit_id(opened.state.head())?;
-        let taken = profile::take(&mut self.bench, &mut self.console, commit, None, &base);
-        match taken {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == Kind::Interrupted => Err(error),
-            Err(error) => {
-                let run = line.run;
-                self.console
-                    .warn(&format!("run {run} has no profile: {}", error.explained()));
-                Ok(())
-            }
-        }
     }
 
     /// Every so often a no-op goes the whole way in the place of a candidate.

@@ -1,15 +1,19 @@
-//! Running the user's hooks: a bounded time, bounded output, and never a reason to stop.
+//! What a run does between two candidates beside judging them: the user's hooks, in a bounded time and
+//! with bounded output, and profiles of what was kept. Neither is ever a reason to stop.
 
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::bench::{Bench, Task};
+use super::engine::{Engine, commit_id};
+use super::profile;
 use crate::edge::console::Console;
 use crate::edge::process::End;
 use crate::edge::process_output;
 use crate::error::{Context, Error, Kind, Result};
-use crate::flow::hooks::HOOK_OUTPUT_BYTES;
+use crate::flow::hooks::{self, HOOK_OUTPUT_BYTES};
+use crate::flow::record::{RunLine, Status};
 use crate::report::format;
 
 /// Gives the hook its standard input, and keeps the beginning of each of its outputs; the rest is
@@ -24,12 +28,64 @@ fn script() -> String {
     )
 }
 
+impl Engine {
+    /// Tells the hook `before`; what it says is for the agent.
+    pub(super) fn hook_before(&mut self, last: Option<&RunLine>) -> Result<()> {
+        let opened = &mut self.opened;
+        let Some(command) = &opened.pinned.config.hooks.before else {
+            return Ok(());
+        };
+        self.console.phase("running the hook before");
+        let directory = opened.project.directory(&opened.pinned.work);
+        let cwd = directory.display().to_string();
+        let event = hooks::before(&opened.state, &cwd, self.next_run, last);
+        let hook = ("before", &command[..]);
+        opened.hint = run(&self.bench, &self.console, hook, &directory, &event)?;
+        Ok(())
+    }
+
+    /// Tells the hook `after`.
+    pub(super) fn hook_after(&mut self, line: &RunLine) -> Result<()> {
+        let opened = &self.opened;
+        let Some(command) = &opened.pinned.config.hooks.after else {
+            return Ok(());
+        };
+        self.console.phase("running the hook after");
+        let directory = opened.project.directory(&opened.pinned.work);
+        let cwd = directory.display().to_string();
+        let event = hooks::after(&opened.state, &cwd, line);
+        let hook = ("after", &command[..]);
+        run(&self.bench, &self.console, hook, &directory, &event).map(drop)
+    }
+
+    /// The profile of a kept commit, off the measured path; a failure is only warned of.
+    pub(super) fn profile_if_kept(&mut self, line: &RunLine) -> Result<()> {
+        let opened = &self.opened;
+        if line.status != Status::Keep || !opened.pinned.config.profile_kept {
+            return Ok(());
+        }
+        let base = profile::default_directory(&opened.repo);
+        let commit = commit_id(opened.state.head())?;
+        let taken = profile::take(&mut self.bench, &mut self.console, commit, None, &base);
+        match taken {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == Kind::Interrupted => Err(error),
+            Err(error) => {
+                let run = line.run;
+                self.console
+                    .warn(&format!("run {run} has no profile: {}", error.explained()));
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Runs a hook in the project's directory; what it printed on standard output. A failure is only
 /// warned of.
 ///
 /// # Errors
 /// The user wants to stop now.
-pub fn run(
+fn run(
     bench: &Bench,
     console: &Console,
     (name, command): (&str, &[String]),

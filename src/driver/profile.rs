@@ -23,6 +23,8 @@ use crate::flow::profile::{PROFILE_VARIABLE, Profile};
 const FREQUENCY_HZ: &str = "199";
 /// The file that every profile has.
 const FOLDED_FILE: &str = "profile.folded";
+/// The flamegraph in a commit's directory.
+pub const FLAMEGRAPH_FILE: &str = "profile.svg";
 
 /// Who takes the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -267,9 +269,9 @@ fn write(scratch: &Path, directory: &Path, profile: &Profile, commit: Oid) -> Re
     let title = format!("commit {commit:.10}");
     output::write(&directory.join(FOLDED_FILE), profile.folded().as_bytes())?;
     let wrote = |name: &str| scratch.join(name).exists();
-    if !wrote("profile.svg") {
+    if !wrote(FLAMEGRAPH_FILE) {
         let svg = flamegraph::svg(profile, &title)?;
-        output::write(&directory.join("profile.svg"), &svg)?;
+        output::write(&directory.join(FLAMEGRAPH_FILE), &svg)?;
     }
     if !wrote("profile.pb") {
         output::write(&directory.join("profile.pb"), &pprof::encode(profile))?;

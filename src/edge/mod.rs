@@ -30,4 +30,3 @@ pub mod serve;
 pub mod slot_files;
 pub mod slots;
 pub mod tree;
-pub mod whole_file;

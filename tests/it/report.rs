@@ -124,11 +124,20 @@ fn a_report_is_written_whole_or_not_at_all_with_the_changes_from_git() {
     assert!(piped.contains("10.0 % less cost"));
     let markdown = project.run(&["report", "--format", "md"]).expect(0).stdout;
     assert!(markdown.starts_with("## 10.0 % less cost\n"), "{markdown}");
+    let commit = project.runs()[1]["candidate"].as_str().expect("a commit")[..12].to_owned();
+    let profiles = project.root().join(".git/autoresearch/profiles");
+    let directory = profiles.join(commit);
+    fs::create_dir_all(&directory).expect("directories");
+    fs::write(directory.join("profile.svg"), "<svg/>").expect("a written file");
     let json = project
         .run(&["report", "--format", "json"])
         .expect(0)
         .stdout;
     let value: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(
+        value["runs"][1]["detail"]["flamegraph"],
+        "data:image/svg+xml;base64,PHN2Zy8+"
+    );
     assert_eq!(value["sessions"][0]["claim_state"], "better");
     assert!(
         value["runs"][1]["detail"]["diff"]
@@ -137,9 +146,9 @@ fn a_report_is_written_whole_or_not_at_all_with_the_changes_from_git() {
             .contains("+90")
     );
     project
-        .run(&["report", "-o", "absent/report.html"])
+        .run(&["report", "-o", "autoresearch.sh/report.html"])
         .expect(3)
-        .says("absent/report.html");
+        .says("autoresearch.sh/report.html");
     project
         .run(&["report", "--file", "absent.jsonl"])
         .expect(2)
