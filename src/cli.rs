@@ -5,25 +5,28 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use crate::cli_read::{ExplainArgs, LogArgs, ReportArgs, ReportFormat, ShowArgs};
+use crate::cli_help as help;
 use crate::flow::config_parts::ProposerName;
 
-/// An autonomous experiment loop for performance work: proposes changes, measures each beside the
-/// code it would replace, and keeps only what is really better.
+/// An autonomous experiment loop for performance work
+///
+/// Proposes changes to a git repository, builds each in a worktree of its own, measures it beside the
+/// code it would replace, and keeps as a commit only what is really better and passes the checks.
+/// Every candidate is a line of experiments.jsonl. Your checkout is not touched.
 #[derive(Debug, Parser)]
 #[command(
     name = "autoresearch",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 ok; 1 the answer is no (not kept, not reproduced, biased); \
-                  2 wrong usage or files; 3 the machine or repository cannot do it; 130 interrupted."
+    after_help = help::PROGRAM
 )]
 pub struct Cli {
     /// Work as if started in this directory
-    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    #[arg(short = 'C', long, global = true, value_name = "DIR", help_heading = "Global options")]
     pub directory: Option<PathBuf>,
 
     /// Say nothing but results, warnings and errors
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Global options")]
     pub quiet: bool,
 
     /// What to do
@@ -35,39 +38,110 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Write the scripts, the config and a backlog for this project
+    ///
+    /// Looks at what the project is (Rust, Go, Node, Python, or anything else) and writes
+    /// autoresearch.sh, autoresearch.checks.sh, autoresearch.config.json and ideas.md. What exists is
+    /// left alone. Says what to edit and which commands come next.
+    #[command(after_long_help = help::INIT)]
     Init(crate::command::init::InitArgs),
+    /// Check this machine and repository for what is missing or noisy
+    ///
+    /// Measures nothing and changes nothing. Each finding is good to know, a warning or a problem, and
+    /// says what helps.
+    #[command(after_long_help = help::DOCTOR)]
+    Doctor(JsonArgs),
+    /// Measure the unchanged code against itself: noise, bias, detectable effect
+    ///
+    /// Builds HEAD in both worktrees and measures them in pairs. Says how noisy the benchmark is, how
+    /// often a gain of the wanted size would be found, and what would help. Nothing is recorded.
+    #[command(after_long_help = help::NOISE)]
+    Noise(NoiseArgs),
     /// Run the loop: propose, measure, decide, keep or discard
+    ///
+    /// Goes on with the last session when HEAD, config and scripts fit it, else starts a new one from
+    /// HEAD. Kept changes are commits on the branch autoresearch/<name>; your checkout stays as it is.
+    /// Ends when the candidates, the iterations or one of the config's `limits` are used up, measures
+    /// the whole from its start to its head, and prints the summary.
+    #[command(after_long_help = help::RUN)]
     Run(RunArgs),
     /// Judge the change that is now in the working tree as one candidate
+    ///
+    /// What differs from HEAD inside the scope is measured like any candidate of `run`, in the same
+    /// session, and kept on the branch of the session when it is better.
+    #[command(after_long_help = help::TRY)]
     Try(TryArgs),
-    /// Measure the unchanged code against itself: noise, bias, detectable effect
-    Noise(NoiseArgs),
+    /// Show the session: what was kept, what is claimed, whether a loop is running
+    ///
+    /// Of a running loop it says what it is doing at the moment.
+    #[command(after_long_help = help::STATUS)]
+    Status(JsonArgs),
     /// List the runs in the ledger
+    ///
+    /// One line a candidate, as many columns as fit the terminal; `show N` has everything. Also reads
+    /// the logs of pi-autoresearch, codex-autoresearch, labloop and karpathy/autoresearch.
+    #[command(after_long_help = help::LOG)]
     Log(LogArgs),
     /// Show everything about one run
+    ///
+    /// Its change, its pairs as a plot in text, guards, gate, environment, why it was kept or not, and
+    /// how to measure it again.
+    #[command(after_long_help = help::SHOW)]
     Show(ShowArgs),
-    /// Write a report of the ledger: an HTML page, Markdown or JSON
-    Report(ReportArgs),
     /// Recompute verdicts from their recorded pairs alone and show how they came about
+    ///
+    /// Runs no benchmark: it plays the recorded pairs through the rule that judged them.
+    #[command(after_long_help = help::EXPLAIN)]
     Explain(ExplainArgs),
-    /// Measure the head against the head without each kept commit: does it still pay?
-    Ablate(AblateArgs),
+    /// Write a report of the ledger: an HTML page, Markdown or JSON
+    ///
+    /// The page needs no network. It has the claim, the progress, and every run with its pairs,
+    /// evidence, guards, change and gate output.
+    #[command(after_long_help = help::REPORT)]
+    Report(ReportArgs),
     /// Measure a kept commit against its parent again
+    ///
+    /// Builds both in clean worktrees, measures fresh pairs with the recorded settings, and compares
+    /// with the claim: reproduced, weaker, not reproduced, or cannot tell on this machine. Says what
+    /// differs between the two machines.
+    #[command(after_long_help = help::REPRODUCE)]
     Reproduce(ReproduceArgs),
-    /// Put the kept commits on reviewable branches, each built, gated and measured on its own
-    Finalize(FinalizeArgs),
+    /// Measure the head against the head without each kept commit: does it still pay?
+    ///
+    /// A later change can make an earlier one worthless. The result is recorded in the ledger.
+    #[command(after_long_help = help::ABLATE)]
+    Ablate(AblateArgs),
     /// Profile the benchmark at a revision, or the difference of two
+    ///
+    /// Writes a flamegraph (SVG), a pprof profile (protobuf) and folded stacks for each revision, and
+    /// prints the functions that cost most. The loop tells an agent what was found.
+    #[command(after_long_help = help::PROFILE)]
     Profile(ProfileArgs),
-    /// Show the session: what was kept, what is claimed, whether a loop is running
-    Status(JsonArgs),
+    /// Put the kept commits on reviewable branches, each built, gated and measured on its own
+    ///
+    /// Commits that change the same files, come from one idea, or do not work without each other share
+    /// a branch autoresearch/<name>-final/<group>. Each branch starts at the session's start, and the
+    /// message of each has its own measured effect. Together they are the loop's head.
+    #[command(after_long_help = help::FINALIZE)]
+    Finalize(FinalizeArgs),
     /// Play the keep/revert rules of this and other programs on simulated or recorded noise
+    ///
+    /// Candidates of known effect show how many false ones a rule keeps, how many real ones it finds,
+    /// and how far its claim is from the truth.
+    #[command(after_long_help = help::SIMULATE)]
     Simulate(SimulateArgs),
-    /// Check this machine and repository for what is missing or noisy
-    Doctor(JsonArgs),
-    /// Remove the build caches of this repository's slots
+    /// Remove the worktrees and build caches of this repository
+    ///
+    /// They are outside the checkout and only save time. The ledger and all commits stay.
+    #[command(after_long_help = help::CLEAN)]
     Clean,
     /// Print a completion script for a shell
+    #[command(after_long_help = help::COMPLETIONS)]
     Completions(CompletionsArgs),
+    /// Print a manual page, or write all of them into a directory
+    ///
+    /// autoresearch.1 is the program's, autoresearch-run.1 that of `run`, and so on.
+    #[command(after_long_help = help::MAN)]
+    Man(ManArgs),
 }
 
 /// Flags of `run`.
@@ -146,10 +220,6 @@ pub struct AblateArgs {
 
 /// Flags of `reproduce`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Works in any clone that has the commits and experiments.jsonl. Exit code 0: \
-                        everything asked for is reproduced; 1: it is not, or this machine cannot tell."
-)]
 pub struct ReproduceArgs {
     /// A run's number, or a commit
     #[arg(
@@ -179,11 +249,6 @@ pub struct ReproduceArgs {
 
 /// Flags of `finalize`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Without --plan or --from: groups the kept commits and makes the branches \
-                        autoresearch/<name>-final/<group> at once. Nothing is pushed, and nothing is \
-                        checked out. Exit code 1: a group fails, or is not shown to be better on its own."
-)]
 pub struct FinalizeArgs {
     /// Only write the proposed groups to this file, to be edited
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "pr_dir"])]
@@ -212,11 +277,6 @@ pub struct FinalizeArgs {
 
 /// Flags of `profile`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Writes a flamegraph (SVG), a pprof profile (protobuf) and folded stacks for each \
-                        revision. An autoresearch.sh that honours AUTORESEARCH_PROFILE=PATH, by writing \
-                        folded stacks to PATH.folded, profiles itself; others are run under perf."
-)]
 pub struct ProfileArgs {
     /// Up to two revisions: the second is compared with the first [default: HEAD]
     #[arg(value_name = "REV", num_args = 0..=2)]
@@ -238,10 +298,6 @@ pub struct ProfileArgs {
 
 /// Flags of `simulate`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "The rules are described in docs/decision.md. The same seed gives the same \
-                        bytes, whatever the number of threads."
-)]
 pub struct SimulateArgs {
     /// Only this noise: iid1, iid2, iid5, heavy, ar1, regime, first-of-pair, slot1 or a recorded
     /// series; may be repeated [default: all]
@@ -306,6 +362,18 @@ pub struct JsonArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+/// Flags of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Only the page of this command [default: the program's own]
+    #[arg(value_name = "COMMAND", conflicts_with = "out")]
+    pub page: Option<String>,
+
+    /// Write every page into this directory, which is made when it is missing
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 fn parse_time(text: &str) -> Result<std::time::Duration, String> {

@@ -48,6 +48,7 @@
 //!   test (`tests/it/tidy.rs`) checks the imports.
 
 pub mod cli;
+mod cli_help;
 mod cli_read;
 pub mod command;
 pub mod doctor;
@@ -114,5 +115,6 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Doctor(args) => command::doctor::run(&global, &args),
         Command::Clean => command::clean::run(&global),
         Command::Completions(args) => Ok(command::completions::run(&args)),
+        Command::Man(args) => command::man::run(&global, &args),
     }
 }

@@ -9,6 +9,7 @@ pub mod finalize;
 pub mod init;
 pub mod ledger_read;
 pub mod log;
+pub mod man;
 pub mod noise;
 pub mod profile;
 pub mod report;

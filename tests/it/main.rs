@@ -7,6 +7,7 @@ mod support;
 mod ablate;
 mod bad_input;
 mod config_schema;
+mod documented;
 mod faults;
 mod finalize;
 mod hooks;
