@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use crate::cli_read::{ExplainArgs, LogArgs, ReportArgs, ReportFormat, ShowArgs};
 use crate::cli_help as help;
+pub use crate::cli_read::{ExplainArgs, LogArgs, ReportArgs, ReportFormat, ShowArgs};
 use crate::flow::config_parts::ProposerName;
 
 /// An autonomous experiment loop for performance work
@@ -22,7 +22,13 @@ use crate::flow::config_parts::ProposerName;
 )]
 pub struct Cli {
     /// Work as if started in this directory
-    #[arg(short = 'C', long, global = true, value_name = "DIR", help_heading = "Global options")]
+    #[arg(
+        short = 'C',
+        long,
+        global = true,
+        value_name = "DIR",
+        help_heading = "Global options"
+    )]
     pub directory: Option<PathBuf>,
 
     /// Say nothing but results, warnings and errors

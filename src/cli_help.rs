@@ -97,7 +97,7 @@ Examples:
 pub const REPRODUCE: &str = "\
 Examples:
   $ autoresearch reproduce 2                       # a run of the ledger
-  $ autoresearch reproduce HEAD                    # a commit against its parent
+  $ autoresearch reproduce autoresearch/toy        # a commit, or the tip of a branch
   $ autoresearch reproduce --all --time-limit 1h   # all that the last session claims
 
 Works in any clone that has the commits and experiments.jsonl.

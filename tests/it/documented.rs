@@ -6,19 +6,23 @@
 //! - `cargo run --release --` is the program.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Mutex;
 
 use clap::CommandFactory;
 use regex::Regex;
 
-use crate::support::{CHECKS, Project};
+use crate::ledger_of;
+use crate::support::Project;
 
 /// What begins like this is not run.
 const NOT_RUN: &[(&str, &str)] = &[
     ("cargo install ", "builds the program once more"),
+    ("cargo uninstall ", "changes the machine"),
     ("cargo fmt ", "these are the tests"),
-    ("cargo doc ", "opens a browser"),
     ("man ", "is not installed everywhere"),
     ("gh ", "needs an account"),
     ("autoresearch report --serve", "serves until it is stopped"),
@@ -27,20 +31,32 @@ const NOT_RUN: &[(&str, &str)] = &[
 
 /// What the reader of an example of `--help` has done before.
 const BEFORE_EXAMPLE: &[(&str, &str)] = &[
-    ("autoresearch try -m \"Reuse", "echo 70 > src/cost.txt"),
+    (
+        "autoresearch try -m \"Reuse",
+        "git merge --quiet --ff-only autoresearch/toy && echo 70 > src/cost.txt",
+    ),
     (
         "autoresearch try -m \"Add",
-        "echo 60 > src/cost.txt && echo new > src/cache.txt",
+        "git checkout --quiet -- src && git merge --quiet --ff-only autoresearch/toy && \
+         echo 60 > src/cost.txt && echo new > src/cache.txt",
     ),
-    ("autoresearch finalize --plan", "git checkout --quiet -- src"),
+    (
+        "autoresearch simulate --ledger",
+        "cp ../noisy.jsonl experiments.jsonl",
+    ),
 ];
 
 /// Exact, and able to profile itself.
-const SCRIPT: &str = "#!/usr/bin/env bash\nset -e\ncost=$(<src/cost.txt)\n\
-    if [ -n \"${AUTORESEARCH_PROFILE:-}\" ]; then\n\
-      printf 'main;parse %s\\nmain;write 100\\n' \"$cost\" >\"$AUTORESEARCH_PROFILE.folded\"\n\
-    fi\n\
-    echo \"METRIC cost=$cost\"\n";
+const SCRIPT: &str = r#"#!/usr/bin/env bash
+set -e
+cost=$(<src/cost.txt)
+if [ -n "${AUTORESEARCH_PROFILE:-}" ]; then
+  printf 'main;parse %s\nmain;write 100\n' "$cost" > "$AUTORESEARCH_PROFILE.folded"
+fi
+if [ -e src/broken.txt ]; then exit 1; fi
+if [ -e src/bad.txt ]; then cost=$((cost - 10)); fi
+echo "METRIC cost=$cost"
+"#;
 
 /// As the toy's of the other tests, with an agent.
 const CONFIG: &str = r#"{
@@ -55,17 +71,21 @@ const CONFIG: &str = r#"{
 "#;
 
 /// Stands in for an agent's CLI: gains one more each time.
-const AGENT: &str =
-    "#!/usr/bin/env bash\necho $(($(<src/cost.txt) - 5)) > src/cost.txt\n\
+const AGENT: &str = "#!/usr/bin/env bash\necho $(($(<src/cost.txt) - 5)) > src/cost.txt\n\
     echo '{\"description\": \"Do less\", \"cost_usd\": 0.1}' > \"$AUTORESEARCH_ANSWER\"\n";
 
 const IDEAS: &[(&str, &[(&str, &str)])] = &[
     ("no-gain", &[("src/cost.txt", "101\n")]),
     ("buffer", &[("src/cost.txt", "90\n")]),
-    ("broken", &[("src/cost.txt", "none\n")]),
-    ("wrong", &[("src/cost.txt", "80\n"), ("src/bad.txt", "\n")]),
+    ("broken", &[("src/broken.txt", "\n")]),
+    ("wrong", &[("src/bad.txt", "\n")]),
     ("other-file", &[("src/note.txt", "two\n")]),
 ];
+
+const ORIGIN: &str = "https://example.com/you/project.git";
+
+/// Documents that are worked through at a time; most of it is waiting for processes.
+const AT_A_TIME: usize = 4;
 
 /// One step of a document.
 struct Step {
@@ -94,7 +114,9 @@ fn steps(text: &str) -> Vec<Step> {
             .and_then(|rest| rest.strip_suffix(" -->"));
         let typed = trimmed.strip_prefix("$ ").filter(|_| is_console);
         if let Some(command) = typed {
-            let code = exits.captures(command).map_or(Ok(0), |found| found[1].parse());
+            let code = exits
+                .captures(command)
+                .map_or(Ok(0), |found| found[1].parse());
             steps.push(Step {
                 line: index + 1,
                 command: command.to_owned(),
@@ -124,7 +146,9 @@ fn examples(command: &clap::Command) -> Vec<Step> {
     let typed = help.lines().filter_map(|line| line.strip_prefix("  $ "));
     let mut steps = Vec::new();
     for example in typed {
-        let before = BEFORE_EXAMPLE.iter().find(|(start, _)| example.starts_with(start));
+        let before = BEFORE_EXAMPLE
+            .iter()
+            .find(|(start, _)| example.starts_with(start));
         if let Some((_, before)) = before {
             steps.push(Step {
                 line: 0,
@@ -143,50 +167,70 @@ fn examples(command: &clap::Command) -> Vec<Step> {
 
 /// A project with a history: one candidate of four was kept; one entry of the backlog is left. Beside
 /// it are what it was pushed to, a home with a project that knows nothing of us, and an agent.
-fn scratch() -> Project {
+fn template() -> Project {
     let project = Project::with_config(SCRIPT, CONFIG);
-    project.write("autoresearch.checks.sh", CHECKS);
     project.ideas(IDEAS);
     project.run(&["run", "-n", "4"]).expect(0);
-    let counts = project.verdicts();
-    assert_eq!(
-        counts.iter().map(|(status, _)| status.as_str()).collect::<Vec<_>>(),
-        ["discard", "keep", "crash", "checks_failed"]
-    );
-    let bin = project.beside("bin");
-    fs::create_dir_all(&bin).expect("a directory");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_autoresearch"), bin.join("autoresearch"))
-        .expect("a link");
+    let verdicts = project.verdicts();
+    let statuses: Vec<&str> = verdicts.iter().map(|(status, _)| status.as_str()).collect();
+    assert_eq!(statuses, ["discard", "keep", "crash", "checks_failed"]);
     project.write("../bin/claude.sh", AGENT);
+    let bin = project.beside("bin");
     fs::rename(bin.join("claude.sh"), bin.join("claude")).expect("an agent");
+    symlink(env!("CARGO_BIN_EXE_autoresearch"), bin.join("autoresearch")).expect("a link");
+    let noisy = File::create(project.beside("noisy.jsonl")).expect("a file");
+    ledger_of::write(10, &mut BufWriter::new(noisy)).expect("a ledger of a noisy metric");
+    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulate/noise_trace.csv");
+    fs::copy(recorded, project.beside("runs.csv")).expect("recorded runs");
     let origin = project.beside("origin.git");
     project.git(&["clone", "--quiet", "--bare", ".", &origin.to_string_lossy()]);
-    project.git(&["remote", "add", "origin", "https://example.com/you/project.git"]);
-    project.write(
-        "../home/.gitconfig",
-        &format!(
-            "[user]\nname = t\nemail = t@example.com\n[init]\ndefaultBranch = main\n\
-             [url \"{}\"]\ninsteadOf = https://example.com/you/project.git\n",
-            origin.display()
-        ),
-    );
-    project.write("../home/src/my-project/README.md", "Knows nothing of us.\n");
+    project.git(&["remote", "add", "origin", ORIGIN]);
     project.write("../home/src/my-project/src/cost.txt", "100\n");
     project
 }
 
+/// A copy of it, where git finds what it was pushed to.
+fn scratch(template: &Project) -> Project {
+    let project = Project::copy_of(template);
+    let origin = project.beside("origin.git");
+    let settings = format!(
+        "[user]\nname = t\nemail = t@example.com\n[url \"{}\"]\ninsteadOf = {ORIGIN}\n",
+        origin.display()
+    );
+    project.write("../home/.gitconfig", &settings);
+    project
+}
+
+/// The command as it is run: this build of the program, and of a simulation, which takes seconds in a
+/// release and minutes here, a small part.
+fn as_run(command: &str) -> String {
+    let command = command.replace("cargo run --release -- ", "autoresearch ");
+    let Some(rest) = command.strip_prefix("autoresearch simulate") else {
+        return command;
+    };
+    let streams = Regex::new(r" --streams \d+").expect("a pattern");
+    let has_noise = ["--noise", "--trace", "--ledger"]
+        .iter()
+        .any(|flag| rest.contains(flag));
+    let noise = if has_noise { "" } else { " --noise iid2" };
+    let rest = streams.replace(rest, "");
+    format!("autoresearch simulate --streams 2{noise}{rest}")
+}
+
 /// One shell that does all steps, and stops at the first one that does not end as documented.
 fn script(name: &str, steps: &[Step]) -> String {
-    let cargo = Regex::new(r"cargo run --release -- ").expect("a pattern");
     let mut script = String::from(
         "export PATH=\"$PWD/../bin:$PATH\" GIT_CONFIG_GLOBAL=\"$HOME/.gitconfig\"\n\
          (cd ~/src/my-project && git init --quiet && git add . && git commit --quiet -m start) || exit 98\n",
     );
     for step in steps {
-        if NOT_RUN.iter().any(|(start, _)| step.command.starts_with(start)) {
+        if NOT_RUN
+            .iter()
+            .any(|(start, _)| step.command.starts_with(start))
+        {
             continue;
         }
-        let command = cargo.replace_all(&step.command, "autoresearch ");
+        let command = as_run(&step.command);
         let wanted = step.exit.unwrap_or(0);
         let place = format!("{name}:{}", step.line);
         write!(
@@ -200,12 +244,9 @@ fn script(name: &str, steps: &[Step]) -> String {
 }
 
 /// What went wrong in a document.
-fn run(name: &str, steps: &[Step]) -> Option<String> {
-    if steps.is_empty() {
-        return None;
-    }
+fn run(template: &Project, name: &str, steps: &[Step]) -> Option<String> {
     let script = script(name, steps);
-    let output = scratch().shell(&format!("exec 2>&1\n{script}"));
+    let output = scratch(template).shell(&format!("exec 2>&1\n{script}"));
     let text = String::from_utf8_lossy(&output.stdout);
     (!output.status.success()).then(|| format!("{name}:\n{text}"))
 }
@@ -227,17 +268,25 @@ pub fn documents() -> Vec<(String, String)> {
     documents
 }
 
-/// Runs these side by side; the order in which they end does not matter.
+/// Runs documents side by side.
 #[track_caller]
 fn run_all(all: &[(String, Vec<Step>)]) {
-    let failed: Vec<String> = std::thread::scope(|scope| {
-        let running: Vec<_> = all
-            .iter()
-            .map(|(name, steps)| scope.spawn(|| run(name, steps)))
-            .collect();
-        let ended = running.into_iter().map(|thread| thread.join().expect("no panic"));
-        ended.flatten().collect()
+    let template = template();
+    let left = Mutex::new(all.iter().filter(|(_, steps)| !steps.is_empty()));
+    let failed = Mutex::new(Vec::new());
+    let next = || left.lock().expect("no panic").next();
+    let work = || {
+        while let Some((name, steps)) = next() {
+            let problem = run(&template, name, steps);
+            failed.lock().expect("no panic").extend(problem);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(work);
+        }
     });
+    let failed = failed.into_inner().expect("no panic");
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
 

@@ -8,6 +8,7 @@ mod ablate;
 mod bad_input;
 mod config_schema;
 mod documented;
+mod documented_text;
 mod faults;
 mod finalize;
 mod hooks;

@@ -111,6 +111,18 @@ impl Project {
         project
     }
 
+    /// A copy of a project with all that is beside it, at a place of its own.
+    pub fn copy_of(other: &Self) -> Self {
+        let directory = TempDir::new().expect("a temporary directory");
+        let all = other.directory.path().join(".");
+        let copied = Command::new("cp")
+            .arg("-a")
+            .args([&all, directory.path()])
+            .status();
+        assert!(copied.expect("cp starts").success());
+        Self { directory }
+    }
+
     /// The checkout.
     pub fn root(&self) -> PathBuf {
         self.directory.path().join("toy")
