@@ -36,7 +36,17 @@ const OTHER_PROGRAMS: &[(&str, &[&str])] = &[
             "workspace",
         ],
     ),
-    ("git", &["ff-only", "hard", "quiet", "reverse", "stat"]),
+    (
+        "git",
+        &[
+            "ff-only",
+            "hard",
+            "initial-branch",
+            "quiet",
+            "reverse",
+            "stat",
+        ],
+    ),
     ("gh", &["body-file", "head"]),
     ("criterion", &["measurement-time", "noplot", "warm-up-time"]),
     ("hyperfine", &["export-json", "runs", "shell", "warmup"]),
@@ -103,7 +113,7 @@ fn every_flag_in_the_documents_is_one_of_ours_or_of_a_program_that_is_named() {
         .iter()
         .flat_map(|(_, flags)| flags.iter().copied())
         .collect();
-    let flag = pattern(r"(?:^|[\s`(\[/])--([a-z][a-z0-9-]*)");
+    let flag = pattern(r#"(?:^|[\s`"(\[/])--([a-z][a-z0-9-]*)"#);
     let mut used = BTreeSet::new();
     for (name, text) in documents() {
         for found in flag.captures_iter(&text) {
