@@ -65,7 +65,7 @@ pub enum Command {
     /// Run the loop: propose, measure, decide, keep or discard
     ///
     /// Goes on with the last session when HEAD, config and scripts fit it, else starts a new one from
-    /// HEAD. Kept changes are commits on the branch autoresearch/<name>; your checkout stays as it is.
+    /// HEAD. Kept changes are commits on the branch autoresearch/NAME; your checkout stays as it is.
     /// Ends when the candidates, the iterations or one of the config's `limits` are used up, measures
     /// the whole from its start to its head, and prints the summary.
     #[command(after_long_help = help::RUN)]
@@ -125,7 +125,7 @@ pub enum Command {
     /// Put the kept commits on reviewable branches, each built, gated and measured on its own
     ///
     /// Commits that change the same files, come from one idea, or do not work without each other share
-    /// a branch autoresearch/<name>-final/<group>. Each branch starts at the session's start, and the
+    /// a branch autoresearch/NAME-final/GROUP. Each branch starts at the session's start, and the
     /// message of each has its own measured effect. Together they are the loop's head.
     #[command(after_long_help = help::FINALIZE)]
     Finalize(FinalizeArgs),
