@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use crate::cli_read::{ExplainArgs, LogArgs, ReportArgs, ReportFormat, ShowArgs};
+pub use crate::cli_read::{ExplainArgs, LogArgs, ReportArgs, ReportFormat, ShowArgs, WatchArgs};
 use crate::flow::config_parts::ProposerName;
 
 /// An autonomous experiment loop for performance work: proposes changes, measures each beside the
@@ -60,6 +60,8 @@ pub enum Command {
     Profile(ProfileArgs),
     /// Show the session: what was kept, what is claimed, whether a loop is running
     Status(JsonArgs),
+    /// Watch the loop in the terminal: progress, runs, the metric, the selected run
+    Watch(WatchArgs),
     /// Play the keep/revert rules of this and other programs on simulated or recorded noise
     Simulate(SimulateArgs),
     /// Check this machine and repository for what is missing or noisy

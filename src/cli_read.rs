@@ -1,4 +1,5 @@
-//! Flags of the commands that only read a ledger: `log`, `show`, `report`, `explain`.
+//! Flags of the commands that only read a ledger: `log`, `show`, `report`, `watch`,
+//! `explain`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -119,6 +120,25 @@ pub enum ReportFormat {
     Md,
     /// For programs
     Json,
+}
+
+/// Flags of `watch`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Shows the last session, and what a running loop does to it; it locks nothing and writes nothing.
+
+Examples:
+  autoresearch watch                             beside `autoresearch run`, in another terminal
+  autoresearch watch --file autoresearch.jsonl   the log of another program
+  NO_COLOR=1 autoresearch watch                  without colour
+
+Keys: j/k or arrows move, enter opens the run, / filters, f only one verdict, s all sessions,
+tab goes to the next pane, ? shows all keys, q quits.")]
+pub struct WatchArgs {
+    /// Another ledger: also a log of pi-autoresearch, codex-autoresearch, labloop or
+    /// karpathy/autoresearch
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// Flags of `explain`.
