@@ -5,8 +5,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
+use unicode_width::UnicodeWidthStr;
+
 use super::state::{Pane, State};
-use super::table::{color, sign};
+use super::table;
 use super::view::{put, put_right, title};
 use crate::report::format;
 use crate::report::progress::{Kind, Point, Scale};
@@ -27,8 +29,15 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         crate::flow::decision::Direction::Higher => "higher",
     };
     let name = format::one_line(&segment.metric_name);
-    let legend = format!("{name}, {better} is better  + kept  - not  | interval");
-    title(state, Pane::Chart, area, &legend, buffer);
+    let legend = [
+        format!("{name}, {better} is better:  + kept  • not kept  │ interval"),
+        format!("{name}, {better} is better:  + kept  • not"),
+        name,
+    ];
+    let room = usize::from(area.width.saturating_sub(7));
+    let legend = legend.iter().find(|text| text.width() <= room);
+    let legend = legend.map_or("metric", String::as_str);
+    title(state, Pane::Chart, area, legend, buffer);
     // The runs of a segment stand together.
     let first = state
         .rows
@@ -154,6 +163,14 @@ fn intervals(plot: &Plot, points: &[Point], buffer: &mut Buffer) {
     }
 }
 
+/// As in the table, but for what would not be seen on the incumbents' line.
+fn sign(row: &Row) -> char {
+    match table::sign(row) {
+        '-' => '•',
+        other => other,
+    }
+}
+
 /// Kept ones last, so that nothing hides them but the selected one.
 fn marks(
     plot: &Plot,
@@ -168,7 +185,9 @@ fn marks(
             return;
         };
         let y = point.value.map_or(floor, |value| plot.y(value));
-        let style = Style::new().fg(color(row.status)).add_modifier(modifier);
+        let style = Style::new()
+            .fg(table::color(row.status))
+            .add_modifier(modifier);
         buffer.set_string(plot.x(point), y, sign(row).to_string(), style);
     };
     let is_kept = |index: &usize| points[*index].kind == Kind::Keep;

@@ -4,6 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
+use unicode_width::UnicodeWidthStr;
+
 use super::state::State;
 use super::view::{put, put_right};
 use crate::flow::live::{Live, Running};
@@ -29,7 +31,10 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         _ => (state.ledger.clone(), dim()),
     };
     let y = area.y;
-    let left = put_right(buffer, area, y, &place.0, place.1, area.width / 2);
+    let is_news = place.0 != state.ledger;
+    let has_room = what.width() + place.0.width() < usize::from(area.width);
+    let right = if is_news || has_room { &place.0 } else { "" };
+    let left = put_right(buffer, area, y, right, place.1, area.width / 2);
     let room = Rect {
         width: left.saturating_sub(area.x + 1),
         ..area
@@ -86,7 +91,7 @@ fn now_short(state: &State) -> String {
             let pairs = live.pairs.map_or(String::new(), |pairs| {
                 format!(" {}/{} pairs", pairs.done, pairs.most)
             });
-            let left = time_left(live, state.now_ms);
+            let left = time_left(live, state.now_ms).replace("about ", "");
             let phase = format::one_line(&live.phase);
             format!(
                 "[{}/{}] {phase}{pairs} · kept {}/{}{left}",

@@ -5,6 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::widgets::{Block, Clear, Widget};
 
+use unicode_width::UnicodeWidthStr;
+
 use super::state::{Pane, State};
 use super::view::put;
 
@@ -23,6 +25,7 @@ const HELP: &[&str] = &[
     "+ kept   - not kept   x not measured",
     "! failed its checks   o placebo",
     "~ seen while screening, no claim",
+    "in the chart: • not kept, │ interval",
 ];
 
 /// The last row: the keys that matter now, as many as fit.
@@ -79,7 +82,7 @@ pub(super) fn keys(state: &State, area: Rect, buffer: &mut Buffer) {
 
 /// All keys and signs, over the middle of the screen.
 pub(super) fn draw(screen: Rect, buffer: &mut Buffer) {
-    let longest = HELP.iter().map(|line| line.len()).max().unwrap_or(0);
+    let longest = HELP.iter().map(|line| line.width()).max().unwrap_or(0);
     let width = u16::try_from(longest + 4)
         .unwrap_or(u16::MAX)
         .min(screen.width);

@@ -1,7 +1,6 @@
 //! `watch`: the terminal's dashboard as a pure state machine. [`State`] takes keys, ledger lines and
-//! the loop's live state; [`draw`](view::draw) makes the picture. The terminal is
-//! [`crate::edge::terminal`], the ledger [`crate::edge::ledger_tail`], and [`crate::driver::watch`]
-//! brings the three together.
+//! the loop's live state; [`draw`] makes the picture. The terminal and the growing ledger are edges
+//! (`terminal`, `ledger_tail`); the driver's `watch` brings the three together.
 
 mod chart;
 pub mod detail;
