@@ -2,6 +2,7 @@
 //! SIGKILL, the terminal is left as it was found.
 
 use std::io::{self, IsTerminal, Stdout};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ratatui::backend::CrosstermBackend;
@@ -11,6 +12,9 @@ use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, execute};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
 use crate::watch::Key;
@@ -56,6 +60,7 @@ impl Screen {
         }));
         let context = || "cannot take the terminal over".to_owned();
         enable_raw_mode().context(context)?;
+        IS_TAKEN.store(true, Ordering::SeqCst);
         // From here on whatever fails gives it back.
         let terminal = execute!(io::stdout(), EnterAlternateScreen, cursor::Hide)
             .and_then(|()| ratatui::Terminal::new(CrosstermBackend::new(io::stdout())));
@@ -93,7 +98,12 @@ impl Screen {
     /// # Errors
     /// The terminal is gone.
     pub fn next(&mut self, within: Duration) -> Result<Option<Input>> {
-        if !event::poll(within).context(gone)? {
+        let wait = if is_readable(within)? {
+            UNREAD
+        } else {
+            Duration::ZERO
+        };
+        if !event::poll(wait).context(gone)? {
             return Ok(None);
         }
         Ok(match event::read().context(gone)? {
@@ -110,12 +120,40 @@ impl Drop for Screen {
     }
 }
 
+/// How long crossterm may take to read what is there.
+const UNREAD: Duration = Duration::from_millis(10);
+
+/// Waits for something to read on standard input. crossterm must not: when the terminal goes away
+/// while it waits, it reads the end of the file for ever.
+fn is_readable(within: Duration) -> Result<bool> {
+    let stdin = io::stdin();
+    let mut files = [PollFd::new(&stdin, PollFlags::IN)];
+    let timeout = Timespec::try_from(within).ok();
+    match rustix::event::poll(&mut files, timeout.as_ref()) {
+        // A change of size comes as a signal.
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(io::Error::from(error)).context(gone),
+    }
+    let found = files[0].revents();
+    if found.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+        return Err(Error::environment(gone()));
+    }
+    Ok(found.contains(PollFlags::IN))
+}
+
 fn gone() -> String {
     "the terminal is gone".to_owned()
 }
 
-/// Gives the terminal back. Harmless when that has been done; nothing can be done if it fails.
+/// Whether the terminal is to be given back.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Gives the terminal back, once: a second time would move the cursor over what was printed since.
+/// Nothing can be done if it fails.
 fn restore() {
+    if !IS_TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     execute!(io::stdout(), LeaveAlternateScreen, cursor::Show).ok();
     disable_raw_mode().ok();
 }

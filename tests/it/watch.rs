@@ -192,7 +192,7 @@ fn a_running_loop_is_watched_its_runs_are_selected_filtered_and_opened() {
     terminal.line("/better");
     terminal.wait_for("runs: 1-1 of 1 · /better");
     terminal.key("Enter");
-    let screen = terminal.wait_for("run 2: Try better.");
+    let screen = terminal.wait_for("run 2: Try better\n");
     assert!(screen.contains("gain by pair"), "{screen}");
     terminal.key("G");
     let screen = terminal.wait_for("\n+90\n");
@@ -281,7 +281,17 @@ fn the_log_of_another_program_is_followed_at_every_size_and_without_colour() {
     );
     let raw = terminal.tmux(&["capture-pane", "-p", "-e"]);
     let raw = String::from_utf8_lossy(&raw.stdout).into_owned();
-    let has_color = (30..48).any(|code| raw.contains(&format!("[{code}m")));
+    let has_color = (30..38).chain(40..48).any(|code| {
+        let code = code.to_string();
+        [
+            format!("[{code}m"),
+            format!(";{code}m"),
+            "[38;".to_owned(),
+            "[48;".to_owned(),
+        ]
+        .iter()
+        .any(|escape| raw.contains(escape.as_str()))
+    });
     assert!(!has_color, "{raw:?}");
 
     terminal.tmux(&["resize-window", "-x", "60", "-y", "15"]);
