@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli_help as help;
-pub use crate::cli_read::{ExplainArgs, LogArgs, ReportArgs, ReportFormat, ShowArgs};
+pub use crate::cli_read::{ExplainArgs, LogArgs, ReportArgs, ReportFormat, ShowArgs, WatchArgs};
 use crate::flow::config_parts::ProposerName;
 
 /// An autonomous experiment loop for performance work
@@ -81,6 +81,11 @@ pub enum Command {
     /// Of a running loop it says what it is doing at the moment.
     #[command(after_long_help = help::STATUS)]
     Status(JsonArgs),
+    /// Watch the loop in the terminal: progress, runs, the metric, the selected run
+    ///
+    /// Shows the last session, and what a running loop does to it. It locks nothing and writes nothing.
+    #[command(after_long_help = help::WATCH)]
+    Watch(WatchArgs),
     /// List the runs in the ledger
     ///
     /// One line a candidate, as many columns as fit the terminal; `show N` has everything. Also reads

@@ -64,6 +64,15 @@ Examples:
   $ autoresearch status                # also from another terminal while the loop runs
   $ autoresearch status --json";
 
+/// Of `watch`.
+pub const WATCH: &str = "\
+Examples:
+  $ autoresearch watch                             # beside `run`, in another terminal
+  $ autoresearch watch --file autoresearch.jsonl   # the log of another program
+
+Keys: j/k or arrows move, enter opens the run, / filters, f shows only one verdict, s all sessions,
+tab goes to the next pane, ? shows all keys, q quits. NO_COLOR=1: without colour.";
+
 /// Of `log`.
 pub const LOG: &str = "\
 Examples:

@@ -1,4 +1,5 @@
-//! Flags of the commands that only read a ledger: `log`, `show`, `report`, `explain`.
+//! Flags of the commands that only read a ledger: `log`, `show`, `report`, `watch`,
+//! `explain`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -119,6 +120,15 @@ pub enum ReportFormat {
     Md,
     /// For programs
     Json,
+}
+
+/// Flags of `watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Another ledger: also a log of pi-autoresearch, codex-autoresearch, labloop or
+    /// karpathy/autoresearch
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// Flags of `explain`.

@@ -14,9 +14,10 @@
 //! | [`flow`] | the pure core, in the order in which the data flows: [`config`](flow::config), [`metric`](flow::metric), [`proposal`](flow::proposal), [`scope`](flow::scope), [`decision`](flow::decision), [`trial`](flow::trial) (the judgement of one candidate as a state machine), [`record`](flow::record) (the ledger's format), [`session`](flow::session) (a session as a fold over records), [`explain`](flow::explain) (a verdict recomputed), [`limits`](flow::limits), [`summary`](flow::summary) |
 //! | [`propose`] | where candidates come from: backlog, knob search, agents; pure |
 //! | [`simulate`] | keep/revert rules played on simulated noise, ours through [`flow::trial`] itself; pure |
-//! | [`edge`] | the only files that touch the world, one outside facility each: processes (duct), repository (git2), slots, ledger file, locks, signals, terminal (indicatif), the loop's live state, the report's server, host, faults on demand |
+//! | [`edge`] | the only files that touch the world, one outside facility each: processes (duct), repository (git2), slots, ledger file, locks, signals, terminal (indicatif; ratatui for `watch`), the loop's live state, the report's server, host, faults on demand |
 //! | [`driver`] | takes what the state machines need to the edges and the answers back |
 //! | [`report`] | records to tables, text, JSON and a page; pure |
+//! | [`watch`] | the dashboard in the terminal: state and picture; pure |
 //! | [`command`] | one file a subcommand; wires, holds no logic |
 //!
 //! Data flows one way: `Config -> Proposal -> Pairs -> verdict -> Gate -> RunLine -> Summary`.
@@ -61,6 +62,7 @@ pub mod init;
 pub mod propose;
 pub mod report;
 pub mod simulate;
+pub mod watch;
 
 use clap::Parser;
 
@@ -111,6 +113,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Finalize(args) => command::finalize::run(&global, &args),
         Command::Profile(args) => command::profile::run(&global, &args),
         Command::Reproduce(args) => command::reproduce::run(&global, &args),
+        Command::Watch(args) => command::watch::run(&global, &args),
         Command::Simulate(args) => command::simulate::run(&global, &args),
         Command::Doctor(args) => command::doctor::run(&global, &args),
         Command::Clean => command::clean::run(&global),

@@ -78,7 +78,11 @@ pub fn layout() -> Layout {
     let width = super::terminal_width().filter(|_| stdout.is_terminal());
     Layout {
         width: width.unwrap_or(WIDTH_DEFAULT),
-        color: stdout.is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        color: stdout.is_terminal() && wants_color(),
     }
+}
+
+/// Whether the user has not said otherwise.
+pub fn wants_color() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -19,6 +19,7 @@ pub mod show;
 pub mod simulate;
 pub mod status;
 pub mod r#try;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 

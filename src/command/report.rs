@@ -188,7 +188,7 @@ impl Site for Source {
 }
 
 /// The change between two commits that are here; one that is too long is cut, and says so.
-fn diff(repo: &Repo, parent: &str, candidate: &str) -> Option<String> {
+pub(super) fn diff(repo: &Repo, parent: &str, candidate: &str) -> Option<String> {
     let (parent, candidate) = (commit_id(parent).ok()?, commit_id(candidate).ok()?);
     if !repo.has_commit(parent) || !repo.has_commit(candidate) {
         return None;

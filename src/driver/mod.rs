@@ -20,3 +20,4 @@ pub mod reproduce;
 pub mod run;
 pub mod stack;
 pub mod verdict_text;
+pub mod watch;

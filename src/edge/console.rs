@@ -6,7 +6,7 @@
 //! ([`super::live_file`]), which is written between runs of the benchmark and never during one.
 
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::clock;
 use super::live_file::LiveFile;
@@ -26,7 +26,6 @@ pub enum Verbosity {
 pub struct Console {
     bar: Option<ProgressBar>,
     plain: bool,
-    started: Instant,
     live: Live,
     file: Option<LiveFile>,
 }
@@ -47,7 +46,6 @@ impl Console {
         Self {
             bar,
             plain,
-            started: Instant::now(),
             live: Live {
                 pid: std::process::id(),
                 started: clock::now_ms(),
@@ -83,7 +81,7 @@ impl Console {
     /// How many iterations there will be at most.
     pub fn plan(&mut self, iterations: u32) {
         self.live.iterations = iterations;
-        self.started = Instant::now();
+        self.live.iterating_since = clock::now_ms();
     }
 
     /// A new iteration starts.
@@ -156,14 +154,11 @@ impl Console {
         bar.set_message(format!("{}{}{pairs}{tally}", self.prefix(), live.phase));
     }
 
-    /// From the mean time of the candidates so far.
     fn time_left(&self) -> String {
-        let left = self.live.iterations.saturating_sub(self.live.tried);
-        if self.live.iterations == 0 || left == 0 {
-            return String::new();
-        }
-        let each = self.started.elapsed().as_secs_f64() / f64::from(self.live.tried);
-        format!(" · about {} left", human_duration(each * f64::from(left)))
+        let left = self.live.seconds_left(clock::now_ms());
+        left.map_or(String::new(), |seconds| {
+            format!(" · about {} left", human_duration(seconds))
+        })
     }
 }
 

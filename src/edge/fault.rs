@@ -48,6 +48,9 @@ pub const WRITE_POINTS: &[&str] = &[
     "tick-write",
 ];
 
+/// Steps after which the process can panic.
+pub const PANIC_POINTS: &[&str] = &["watch-drawn"];
+
 static SEEN: AtomicU32 = AtomicU32::new(0);
 
 /// A step is reached: the process dies here when that was asked for.
@@ -70,6 +73,14 @@ pub fn space_for(step: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// A step is reached: the process panics here when that was asked for (`panic:watch-drawn`).
+///
+/// # Panics
+/// When that was asked for.
+pub fn may_panic(step: &str) {
+    assert!(!is_asked_for("panic", step), "asked for at {step}");
+}
+
 /// `space_for` in the terms of libgit2.
 ///
 /// # Errors
@@ -80,9 +91,14 @@ pub fn git_space_for(step: &str) -> Result<(), git2::Error> {
 
 fn is_asked_for(kind: &str, step: &str) -> bool {
     debug_assert!(
-        [KILL_POINTS, FINALIZE_KILL_POINTS, WRITE_POINTS]
-            .iter()
-            .any(|points| points.contains(&step)),
+        [
+            KILL_POINTS,
+            FINALIZE_KILL_POINTS,
+            WRITE_POINTS,
+            PANIC_POINTS
+        ]
+        .iter()
+        .any(|points| points.contains(&step)),
         "{step} is not listed"
     );
     let Ok(asked) = std::env::var(FAULT_VARIABLE) else {

@@ -9,6 +9,9 @@ pub struct Live {
     pub pid: u32,
     /// When the loop began, milliseconds since 1970.
     pub started: u64,
+    /// When the first iteration began, milliseconds since 1970; 0 before that.
+    #[serde(default)]
+    pub iterating_since: u64,
     /// The iteration, from 1; 0 before the first and while nothing is being tried.
     pub iteration: u32,
     /// Most iterations; 0 when the command has none.
@@ -25,6 +28,19 @@ pub struct Live {
     pub tried: u32,
     /// The last verdict, one line.
     pub last: Option<String>,
+}
+
+impl Live {
+    /// Seconds that the iterations left will take when they take as long as those judged so far;
+    /// `None` before the first verdict, and for a command without an end.
+    pub fn seconds_left(&self, now_ms: u64) -> Option<f64> {
+        let left = self.iterations.saturating_sub(self.tried);
+        if self.tried == 0 || left == 0 || self.iterating_since == 0 {
+            return None;
+        }
+        let spent = now_ms.saturating_sub(self.iterating_since) as f64 / 1000.0;
+        Some(spent / f64::from(self.tried) * f64::from(left))
+    }
 }
 
 /// Progress within a phase.
@@ -48,4 +64,25 @@ pub enum Running {
         /// What it has published.
         live: Option<Live>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_goes_by_the_mean_of_the_candidates_judged() {
+        let mut live = Live {
+            iterations: 10,
+            iterating_since: 5_000,
+            ..Live::default()
+        };
+        assert_eq!(live.seconds_left(25_000), None);
+        live.tried = 4;
+        assert_eq!(live.seconds_left(25_000), Some(30.0));
+        live.tried = 10;
+        assert_eq!(live.seconds_left(25_000), None);
+        (live.tried, live.iterations) = (1, 0);
+        assert_eq!(live.seconds_left(25_000), None);
+    }
 }

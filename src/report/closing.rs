@@ -44,7 +44,7 @@ pub fn text(session: &SessionSummary) -> String {
 }
 
 /// `20 runs: 3 kept, 14 discarded, 2 crashed, 1 failed its checks`.
-pub(super) fn tally(session: &SessionSummary) -> String {
+pub(crate) fn tally(session: &SessionSummary) -> String {
     let counts = &session.counts;
     let mut text = format!(
         "{}: {} kept, {} discarded",
@@ -61,7 +61,7 @@ pub(super) fn tally(session: &SessionSummary) -> String {
     text
 }
 
-pub(super) fn plural(count: u64, noun: &str) -> String {
+pub(crate) fn plural(count: u64, noun: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{ending}")
 }
@@ -79,7 +79,7 @@ pub(super) fn kept_line(kept: &Kept, direction: Direction) -> String {
 }
 
 /// What may be said of the gain from the session's start to its head.
-pub(super) fn claim(session: &SessionSummary) -> String {
+pub(crate) fn claim(session: &SessionSummary) -> String {
     let segment = &session.segment;
     match session.claim_state() {
         ClaimState::NotMeasured if session.kept.is_empty() => {

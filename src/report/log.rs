@@ -163,7 +163,7 @@ fn fit(mut columns: Vec<Column>, width: usize) -> Vec<Column> {
     }
 }
 
-fn gain(row: &Row) -> String {
+pub(crate) fn gain(row: &Row) -> String {
     let Some(gain) = row.gain else {
         return NOTHING.to_owned();
     };
@@ -175,7 +175,7 @@ fn gain(row: &Row) -> String {
     }
 }
 
-fn metric(row: &Row) -> String {
+pub(crate) fn metric(row: &Row) -> String {
     match (row.incumbent, row.metric) {
         (Some(before), Some(after)) => format!(
             "{} → {}",
@@ -188,7 +188,7 @@ fn metric(row: &Row) -> String {
 }
 
 /// `rss_kib -12.0 % fail, p99_us +3.1 %`: the guards that moved; `None` when none did.
-pub(super) fn guards(row: &Row) -> Option<String> {
+pub(crate) fn guards(row: &Row) -> Option<String> {
     let moved: Vec<String> = row
         .guards_moved
         .iter()
@@ -213,7 +213,7 @@ fn gate(outcome: Option<GateOutcome>) -> &'static str {
     }
 }
 
-fn by(row: &Row) -> String {
+pub(crate) fn by(row: &Row) -> String {
     match (&row.proposer, &row.idea) {
         (Some(proposer), Some(idea)) => format::one_line(&format!("{proposer}/{idea}")),
         (Some(proposer), None) => format::one_line(proposer),

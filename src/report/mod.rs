@@ -12,6 +12,7 @@ pub mod log;
 pub mod markdown;
 pub mod measured;
 pub mod profile;
+pub mod progress;
 pub mod reason;
 pub mod reproduction;
 pub mod review;

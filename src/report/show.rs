@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::reason::{sentence, verdict};
 use super::row::Row;
-use super::strip::strips;
+use super::strip::{self, strips};
 use super::{format, measured};
 use crate::flow::entry::{Entry, Segment};
 use crate::flow::record::{
@@ -13,9 +13,17 @@ use crate::flow::record::{
 
 /// Where the text begins that stands beside a label.
 const LABEL: usize = 12;
+/// Before a strip.
+const INDENT: &str = "  ";
 
 /// The whole of one run as text, with a newline at the end.
 pub fn text(entry: &Entry, segment: &Segment) -> String {
+    text_within(entry, segment, usize::MAX)
+}
+
+/// The same with strip plots that fit into so many columns, as far as that is possible. Other lines
+/// are as long as they are.
+pub fn text_within(entry: &Entry, segment: &Segment, columns: usize) -> String {
     let mut page = Page::default();
     page.line(&format!(
         "run {}: {}",
@@ -26,7 +34,7 @@ pub fn text(entry: &Entry, segment: &Segment) -> String {
     page.field("verdict", &verdict(entry.status, entry.reason));
     page.field("", sentence(entry));
     match entry.line() {
-        Some(line) => ours(&mut page, line, segment),
+        Some(line) => ours(&mut page, line, segment, columns),
         None => foreign(&mut page, entry, segment),
     }
     page.text
@@ -74,7 +82,7 @@ impl Page {
     }
 }
 
-fn ours(page: &mut Page, line: &RunLine, segment: &Segment) {
+fn ours(page: &mut Page, line: &RunLine, segment: &Segment, columns: usize) {
     page.field("", &format::printable(&line.detail));
     page.field("gain", &gain(line, segment));
     page.field(
@@ -98,12 +106,14 @@ fn ours(page: &mut Page, line: &RunLine, segment: &Segment) {
     if let Some(asi) = &line.asi {
         page.field("notes", &notes(asi));
     }
-    let strips = strips(&line.pairs, segment);
+    let cells = columns.saturating_sub(strip::BESIDE + INDENT.len());
+    let cells = cells.saturating_sub(1).clamp(8, strip::CELLS - 1) | 1;
+    let strips = strips(&line.pairs, segment, cells);
     if !strips.is_empty() {
         page.gap();
         page.line("gain by pair (digits count pairs, | is no gain, better is right)");
         for strip in strips.lines() {
-            page.line(&format!("  {strip}"));
+            page.line(&format!("{INDENT}{strip}"));
         }
     }
     page.gap();

@@ -93,7 +93,8 @@ pub fn doing(live: &Live) -> String {
     text
 }
 
-fn title(session: &SessionSummary) -> String {
+/// `session store (20261121-053600-a1b2)`.
+pub(crate) fn title(session: &SessionSummary) -> String {
     let segment = &session.segment;
     let name = format::one_line(&segment.name);
     let id = segment.session.as_ref().map(|line| line.session.as_str());

@@ -10,8 +10,10 @@ use crate::flow::record::{Pair, Phase};
 
 use super::format;
 
-/// Characters between the brackets.
-const CELLS: usize = 41;
+/// Characters between the brackets, where there is room.
+pub const CELLS: usize = 41;
+/// Characters beside those between the brackets.
+pub const BESIDE: usize = 36;
 
 /// The log gain of one pair in the segment's primary metric: above 0 is better. `None` when a side
 /// has no value that has a logarithm.
@@ -34,8 +36,9 @@ pub fn log_gain(pair: &Pair, segment: &Segment) -> Option<f64> {
 
 /// One line a phase: its name, its pairs, their median gain, and a strip on which a digit counts
 /// the pairs of that gain (`+` is ten or more) and `|` stands at no gain. All strips share the
-/// scale in the last line. Empty when no pair has a gain; warm-ups are left out.
-pub fn strips(pairs: &[Pair], segment: &Segment) -> String {
+/// scale in the last line. Empty when no pair has a gain; warm-ups are left out. `cells` is the
+/// width of a strip, odd and at least 3.
+pub fn strips(pairs: &[Pair], segment: &Segment, cells: usize) -> String {
     let phases: Vec<(&str, Vec<f64>)> = [
         (Phase::Screen, "screen"),
         (Phase::Confirm, "confirm"),
@@ -74,22 +77,22 @@ pub fn strips(pairs: &[Pair], segment: &Segment) -> String {
             "{name:<10} {:>3}  median {:>8}  [{}]\n",
             gains.len(),
             percent(median(gains)),
-            strip(gains, reach)
+            strip(gains, reach, cells)
         ));
     }
-    let half = CELLS / 2;
+    let half = cells / 2;
     let (left, right) = (percent(-reach), percent(reach));
     text.push_str(&format!("{:34}{left:<half$}0{right:>half$}\n", ""));
     text
 }
 
 /// Counts of gains over -reach to reach.
-fn strip(gains: &[f64], reach: f64) -> String {
-    let mut counts = [0_usize; CELLS];
-    let middle = CELLS / 2;
+fn strip(gains: &[f64], reach: f64, cells: usize) -> String {
+    let mut counts = vec![0_usize; cells];
+    let middle = cells / 2;
     for gain in gains {
         let offset = (gain / reach * middle as f64).round() as isize;
-        let cell = middle.saturating_add_signed(offset).min(CELLS - 1);
+        let cell = middle.saturating_add_signed(offset).min(cells - 1);
         counts[cell] += 1;
     }
     counts
@@ -135,7 +138,7 @@ mod tests {
             samples::pair(Phase::Confirm, 100.0, 90.0),
             samples::pair(Phase::Confirm, 100.0, 90.0),
         ];
-        let text = strips(&pairs, &segment());
+        let text = strips(&pairs, &segment(), CELLS);
         assert_eq!(
             text,
             "\
@@ -147,9 +150,20 @@ confirm      2  median  +10.0 %  [....................|...................2]
     }
 
     #[test]
+    fn a_narrow_strip_keeps_its_middle_and_its_ends() {
+        let pairs = [
+            samples::pair(Phase::Screen, 100.0, 100.0),
+            samples::pair(Phase::Screen, 100.0, 110.0),
+            samples::pair(Phase::Screen, 100.0, 90.0),
+        ];
+        let text = strips(&pairs, &segment(), 9);
+        assert!(text.contains("[1...1...1]"), "{text}");
+    }
+
+    #[test]
     fn pairs_without_values_have_no_strip() {
-        assert_eq!(strips(&[], &segment()), "");
+        assert_eq!(strips(&[], &segment(), CELLS), "");
         let pair = samples::pair(Phase::Screen, 0.0, 0.0);
-        assert_eq!(strips(&[pair], &segment()), "");
+        assert_eq!(strips(&[pair], &segment(), CELLS), "");
     }
 }

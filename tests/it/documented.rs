@@ -26,6 +26,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("man ", "is not installed everywhere"),
     ("gh ", "needs an account"),
     ("autoresearch report --serve", "serves until it is stopped"),
+    ("autoresearch watch", "needs a terminal"),
     ("sudo ", "changes the machine"),
 ];
 

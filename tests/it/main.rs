@@ -26,3 +26,4 @@ mod simulate;
 mod tidy;
 mod try_and_reproduce;
 mod users_work;
+mod watch;

@@ -41,6 +41,7 @@ fn the_core_touches_no_clock_no_process_and_no_file() {
         .into_iter()
         .chain(sources("src/propose"))
         .chain(sources("src/simulate"))
+        .chain(sources("src/watch"))
     {
         let text = text(&path);
         for word in [
@@ -70,6 +71,7 @@ fn each_outside_crate_is_used_in_the_edges_only() {
         ("indicatif::", "src/edge/"),
         ("libc::", "src/edge/"),
         ("signal_hook::", "src/edge/"),
+        ("crossterm::", "src/edge/"),
     ] {
         for path in sources("src") {
             let name = path.to_string_lossy().into_owned();

@@ -1,11 +1,9 @@
 //! The metric over the runs of a session, as SVG. The verdicts differ in shape, not only in colour.
 
 use super::markup::Html;
-use crate::flow::decision::Direction;
-use crate::flow::record::{PLACEBO, Status};
 use crate::report::format;
+use crate::report::progress::{Kind, Point, Scale};
 use crate::report::review::{Run, Session};
-use crate::report::row::{Row, RowGain};
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 300.0;
@@ -13,8 +11,6 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 40.0;
-/// Ratio of the largest to the smallest value from which on the scale is logarithmic.
-const LOG_FROM: f64 = 10.0;
 
 /// The kinds of marks, in the order in which they are drawn: kept ones on top.
 const KINDS: [(Kind, &str, &str); 5] = [
@@ -25,25 +21,6 @@ const KINDS: [(Kind, &str, &str); 5] = [
     (Kind::Keep, "mark keep", "kept"),
 ];
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Keep,
-    Discard,
-    Checks,
-    Placebo,
-    Crash,
-}
-
-/// One run as it is drawn.
-struct Point {
-    x: f64,
-    kind: Kind,
-    value: Option<f64>,
-    interval: Option<(f64, f64)>,
-    is_confirmed: bool,
-    incumbent: Option<f64>,
-}
-
 /// The picture with its legend; `None` when nothing was measured.
 pub fn progress(session: &Session, runs: &[&Run]) -> Option<Html> {
     let segment = &session.summary.segment;
@@ -52,7 +29,10 @@ pub fn progress(session: &Session, runs: &[&Run]) -> Option<Html> {
     let points: Vec<Point> = runs
         .iter()
         .enumerate()
-        .map(|(index, run)| point(&run.row, LEFT + index as f64 * step, segment.allows_zero()))
+        .map(|(index, run)| {
+            let x = LEFT + index as f64 * step;
+            Point::new(&run.row, x, segment.allows_zero())
+        })
         .collect();
     let scale = Scale::fit(&points)?;
     let mut svg = Html::new();
@@ -75,7 +55,7 @@ pub fn progress(session: &Session, runs: &[&Run]) -> Option<Html> {
         for point in of_kind() {
             let y = point
                 .value
-                .map_or(HEIGHT - BOTTOM + 12.0, |value| scale.y(value));
+                .map_or(HEIGHT - BOTTOM + 12.0, |value| height(&scale, value));
             mark(&mut svg, kind, point.x, y, radius);
         }
         svg.raw("\"/>");
@@ -90,114 +70,14 @@ pub fn progress(session: &Session, runs: &[&Run]) -> Option<Html> {
     Some(html)
 }
 
-fn point(row: &Row, x: f64, allows_zero: bool) -> Point {
-    let kind = match (row.status, row.metric) {
-        _ if row.proposer.as_deref() == Some(PLACEBO) => Kind::Placebo,
-        (Status::Keep, _) => Kind::Keep,
-        (_, None) | (Status::Crash, _) => Kind::Crash,
-        (Status::ChecksFailed, _) => Kind::Checks,
-        (Status::Discard, _) => Kind::Discard,
-    };
-    let level = |log: f64| {
-        let shift = if allows_zero { 1.0 } else { 0.0 };
-        let factor = match row.direction {
-            Direction::Lower => (-log).exp(),
-            Direction::Higher => log.exp(),
-        };
-        row.incumbent
-            .map(|incumbent| (incumbent + shift) * factor - shift)
-    };
-    let ends = |gain: RowGain| Some((level(gain.lo?)?, level(gain.hi?)?));
-    Point {
-        x,
-        kind,
-        value: row.gain.and_then(|gain| level(gain.log)).or(row.metric),
-        interval: row.gain.and_then(ends),
-        is_confirmed: row.gain.is_some_and(|gain| gain.confirmed),
-        incumbent: row.incumbent.or(row.metric.filter(|_| kind == Kind::Keep)),
-    }
-}
-
-/// From values to heights. It holds the kept runs and the incumbents with room around them; what
-/// lies beyond is drawn at the edge.
-struct Scale {
-    lo: f64,
-    hi: f64,
-    is_log: bool,
-}
-
-impl Scale {
-    fn fit(points: &[Point]) -> Option<Self> {
-        let kept = points.iter().filter(|point| point.kind == Kind::Keep);
-        let mut values: Vec<f64> = kept.filter_map(|point| point.value).collect();
-        values.extend(points.iter().filter_map(|point| point.incumbent));
-        if values.is_empty() {
-            values = points.iter().filter_map(|point| point.value).collect();
-        }
-        values.retain(|value| value.is_finite());
-        let lo = values.iter().copied().reduce(f64::min)?;
-        let hi = values.iter().copied().reduce(f64::max)?;
-        if lo > 0.0 && hi / lo > LOG_FROM {
-            let room = (hi / lo).powf(0.15);
-            return Some(Self {
-                lo: lo / room,
-                hi: hi * room,
-                is_log: true,
-            });
-        }
-        let room = (0.3 * (hi - lo))
-            .max(0.02 * lo.abs().max(hi.abs()))
-            .max(f64::MIN_POSITIVE);
-        Some(Self {
-            lo: lo - room,
-            hi: hi + room,
-            is_log: false,
-        })
-    }
-
-    fn y(&self, value: f64) -> f64 {
-        let along = if self.is_log {
-            (value.max(f64::MIN_POSITIVE) / self.lo).ln() / (self.hi / self.lo).ln()
-        } else {
-            (value - self.lo) / (self.hi - self.lo)
-        };
-        HEIGHT - BOTTOM - along.clamp(0.0, 1.0) * (HEIGHT - BOTTOM - TOP)
-    }
-
-    fn holds(&self, value: f64) -> bool {
-        (self.lo..=self.hi).contains(&value)
-    }
-
-    /// Round values within it.
-    fn ticks(&self) -> Vec<f64> {
-        if self.is_log {
-            let decades = self.lo.log10().floor() as i32..=self.hi.log10().ceil() as i32;
-            let steps: &[f64] = if self.hi / self.lo > 1e4 {
-                &[1.0]
-            } else {
-                &[1.0, 2.0, 5.0]
-            };
-            let all =
-                decades.flat_map(|decade| steps.iter().map(move |step| step * 10f64.powi(decade)));
-            return all.filter(|tick| self.holds(*tick)).collect();
-        }
-        let rough = (self.hi - self.lo) / 8.0;
-        let magnitude = 10f64.powf(rough.log10().floor());
-        let factor = [1.0, 2.0, 5.0]
-            .into_iter()
-            .find(|factor| factor * magnitude >= rough);
-        let step = factor.unwrap_or(10.0) * magnitude;
-        let first = (self.lo / step).ceil();
-        (0..20)
-            .map(|index| (first + f64::from(index)) * step)
-            .filter(|tick| self.holds(*tick))
-            .collect()
-    }
+/// The height of a value on the scale.
+fn height(scale: &Scale, value: f64) -> f64 {
+    HEIGHT - BOTTOM - scale.along(value) * (HEIGHT - BOTTOM - TOP)
 }
 
 fn axes(svg: &mut Html, scale: &Scale, runs: &[&Run]) {
     for tick in scale.ticks() {
-        let y = scale.y(tick);
+        let y = height(scale, tick);
         svg.raw("<path class=\"grid\" d=\"M")
             .at(LEFT)
             .at(y)
@@ -236,9 +116,9 @@ fn incumbents(svg: &mut Html, scale: &Scale, points: &[Point]) {
             continue;
         };
         if std::mem::replace(&mut has_begun, true) {
-            svg.raw("H").at(point.x).raw("V").at(scale.y(value));
+            svg.raw("H").at(point.x).raw("V").at(height(scale, value));
         } else {
-            svg.raw("M").at(point.x).at(scale.y(value));
+            svg.raw("M").at(point.x).at(height(scale, value));
         }
     }
     svg.raw("\"/>");
@@ -254,9 +134,9 @@ fn intervals(svg: &mut Html, scale: &Scale, points: &[Point]) {
             if let Some((a, b)) = point.interval {
                 svg.raw("M")
                     .at(point.x)
-                    .at(scale.y(a))
+                    .at(height(scale, a))
                     .raw("V")
-                    .at(scale.y(b));
+                    .at(height(scale, b));
             }
         }
         svg.raw("\"/>");
@@ -349,7 +229,7 @@ fn caption(html: &mut Html, scale: &Scale, points: &[Point]) {
             })
             .raw(" beyond the scale and stand at its edge. ");
     }
-    if scale.is_log {
+    if scale.is_log() {
         html.raw("The scale is logarithmic.");
     }
     html.raw("</p><p class=\"note hover\" aria-hidden=\"true\"></p>");

@@ -142,6 +142,7 @@ fn live() -> Live {
     Live {
         pid: 7,
         started: 1_795_239_360_000,
+        iterating_since: 1_795_239_360_000,
         iteration: 3,
         iterations: 50,
         phase: "screening".to_owned(),
