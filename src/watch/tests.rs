@@ -72,14 +72,15 @@ impl Watch {
             _ => samples::ended(number, Reason::NoGain, ""),
         };
         if line.incumbent.is_some() {
-            let log = if number % 7 == 0 {
+            let is_kept = number.is_multiple_of(7);
+            let log: f64 = if is_kept {
                 0.03
             } else {
                 0.002 * (number % 5) as f64 - 0.004
             };
-            let parent = if number % 7 == 0 { level / 0.97 } else { level };
+            let parent = if is_kept { level / 0.97 } else { level };
             line.incumbent = Some(parent);
-            line.metric = parent * (-log as f64).exp();
+            line.metric = parent * (-log).exp();
             line.estimate = Some(samples::gain(log, 0.012));
         }
         line.description = format!("Idea {number}: keep the index sorted");

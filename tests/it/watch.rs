@@ -192,7 +192,8 @@ fn a_running_loop_is_watched_its_runs_are_selected_filtered_and_opened() {
     terminal.line("/better");
     terminal.wait_for("runs: 1-1 of 1 · /better");
     terminal.key("Enter");
-    let screen = terminal.wait_for("run 2: Try better\n");
+    let screen = terminal.wait_for("\nesc back");
+    assert!(screen.contains("\nrun 2: Try better\n"), "{screen}");
     assert!(screen.contains("gain by pair"), "{screen}");
     terminal.key("G");
     let screen = terminal.wait_for("\n+90\n");
@@ -307,7 +308,7 @@ fn the_log_of_another_program_is_followed_at_every_size_and_without_colour() {
     fs::write(&log, format!("{config}\n{}", line(1, "crash", 0.0))).expect("a log");
     terminal.wait_for("runs: 1-1 of 1");
     fs::write(&log, format!("{config}\n{{\"run\":\"one\"}}\n")).expect("a log");
-    terminal.wait_for("! autoresearch.jsonl:2: ");
+    terminal.wait_for("autoresearch.jsonl:2: `run`: ");
     terminal.key("C-c");
     terminal.assert_restored(0);
 }
