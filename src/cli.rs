@@ -64,6 +64,8 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Check this machine and repository for what is missing or noisy
     Doctor(JsonArgs),
+    /// Take damaged lines out of the ledger; the file as it was is kept beside it
+    Repair(RepairArgs),
     /// Remove the build caches of this repository's slots
     Clean,
     /// Print a completion script for a shell
@@ -289,6 +291,22 @@ pub struct SimulateArgs {
     pub threads: Option<u32>,
 
     /// Print the figures with their standard errors as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `repair`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each gap gets a line of its own in the ledger, so that `doctor` tells a repaired \
+                        ledger from an edited one. Exit code 1: --dry-run found damage."
+)]
+pub struct RepairArgs {
+    /// Only say what would be taken out
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+
+    /// Print what is taken out as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -112,6 +112,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Reproduce(args) => command::reproduce::run(&global, &args),
         Command::Simulate(args) => command::simulate::run(&global, &args),
         Command::Doctor(args) => command::doctor::run(&global, &args),
+        Command::Repair(args) => command::repair::run(&global, &args),
         Command::Clean => command::clean::run(&global),
         Command::Completions(args) => Ok(command::completions::run(&args)),
     }

@@ -11,6 +11,7 @@ pub mod ledger_read;
 pub mod log;
 pub mod noise;
 pub mod profile;
+pub mod repair;
 pub mod report;
 pub mod reproduce;
 pub mod run;

@@ -37,6 +37,12 @@ pub const KILL_POINTS: &[&str] = &[
 /// Steps of `finalize` after which the process can be killed.
 pub const FINALIZE_KILL_POINTS: &[&str] = &["group-made"];
 
+/// Steps of `repair` after which the process can be killed.
+pub const REPAIR_KILL_POINTS: &[&str] = &["original-kept", "repair-half-written"];
+
+/// Writes of `repair` that can fail for want of space.
+pub const REPAIR_WRITE_POINTS: &[&str] = &["original-copy", "repair-write"];
+
 /// Writes that can fail for want of space.
 pub const WRITE_POINTS: &[&str] = &[
     "ledger-append",
@@ -80,9 +86,15 @@ pub fn git_space_for(step: &str) -> Result<(), git2::Error> {
 
 fn is_asked_for(kind: &str, step: &str) -> bool {
     debug_assert!(
-        [KILL_POINTS, FINALIZE_KILL_POINTS, WRITE_POINTS]
-            .iter()
-            .any(|points| points.contains(&step)),
+        [
+            KILL_POINTS,
+            FINALIZE_KILL_POINTS,
+            REPAIR_KILL_POINTS,
+            WRITE_POINTS,
+            REPAIR_WRITE_POINTS,
+        ]
+        .iter()
+        .any(|points| points.contains(&step)),
         "{step} is not listed"
     );
     let Ok(asked) = std::env::var(FAULT_VARIABLE) else {

@@ -13,6 +13,7 @@ pub mod markdown;
 pub mod measured;
 pub mod profile;
 pub mod reason;
+pub mod repair;
 pub mod reproduction;
 pub mod review;
 pub mod row;

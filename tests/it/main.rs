@@ -18,6 +18,7 @@ mod measured;
 mod processes;
 mod profile;
 mod recomputed;
+mod repair;
 mod report;
 mod reproduce_all;
 mod simulate;
