@@ -45,14 +45,24 @@ pub const REPAIR_WRITE_POINTS: &[&str] = &["original-copy", "repair-write"];
 
 /// Writes that can fail for want of space.
 pub const WRITE_POINTS: &[&str] = &[
-    "ledger-append",
+    "slot-mark",
+    "slot-create",
+    "slot-check-out",
+    "script-write",
+    "private-create",
+    "log-create",
+    "tree-write",
     "object-write",
+    "reword-write",
+    "ledger-append",
     "ref-write",
     "branch-move",
-    "slot-check-out",
-    "log-create",
     "tick-write",
+    "live-write",
 ];
+
+/// The same, where only some projects or commands come by.
+pub const RARE_WRITE_POINTS: &[&str] = &["torn-write", "brief-write", "hook-input", "file-write"];
 
 static SEEN: AtomicU32 = AtomicU32::new(0);
 
@@ -91,6 +101,7 @@ fn is_asked_for(kind: &str, step: &str) -> bool {
             FINALIZE_KILL_POINTS,
             REPAIR_KILL_POINTS,
             WRITE_POINTS,
+            RARE_WRITE_POINTS,
             REPAIR_WRITE_POINTS,
         ]
         .iter()

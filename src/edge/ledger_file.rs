@@ -82,8 +82,8 @@ impl LedgerFile {
             .append(true)
             .open(aside)
             .context(context)?;
-        aside
-            .write_all(&torn)
+        fault::space_for("torn-write")
+            .and_then(|()| aside.write_all(&torn))
             .and_then(|()| aside.write_all(b"\n"))
             .context(context)?;
         aside.sync_all().context(context)?;

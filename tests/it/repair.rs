@@ -155,7 +155,7 @@ fn a_merge_of_two_clones_that_both_ran_is_explained_and_keeps_ours() {
     project.run(&["run", "-n", "1"]).expect(0);
     project.git(&["commit", "--quiet", "--all", "--message", "ours"]);
     let ours = project.ledger();
-    let merged = project.shell("git merge theirs");
+    let merged = project.shell("git -c user.name=t -c user.email=t@example.com merge theirs");
     assert!(!merged.status.success(), "the ledgers conflict");
     let ran = project
         .run(&["log"])
