@@ -12,8 +12,8 @@ fn project() -> Project {
     let project = Project::new(EXACT_SCRIPT);
     project.ideas(&[
         ("better", &[("src/cost.txt", "99\n")]),
-        ("worse", &[("src/cost.txt", "101\n")]),
         ("same", &[("src/note.txt", "two\n")]),
+        ("worse", &[("src/cost.txt", "101\n")]),
     ]);
     project
 }

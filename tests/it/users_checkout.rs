@@ -178,7 +178,9 @@ fn unfinished_work(project: &Project, top: &Path) {
     };
     write("src/staged.txt", "staged\n");
     write("src/cost.txt", "55\n");
-    project.git(&["-C", top_text, "add", "src/staged.txt"]);
+    // Git itself would want its filters now.
+    let no_filter = ["-c", "filter.lfs.clean=", "-c", "filter.lfs.required=false"];
+    project.git(&[&no_filter[..], &["-C", top_text, "add", "src/staged.txt"]].concat());
     write("src/staged.txt", "staged, then edited\n");
     write("untracked/secret.txt", "mine\n");
     write("ignored", "a cache of mine\n");
@@ -294,6 +296,8 @@ fn play((name, make): Kind, ending: Ending) {
     let top = PathBuf::from(top.trim());
     unfinished_work(&project, &top);
     let mut before = state(&project, &top);
+    // What the commands above ran is not the loop's doing.
+    fs::remove_file(project.beside("filtered")).ok();
     let run = ["-C", at, "run", "-n", "2"];
     match ending {
         Ending::Undisturbed => {
