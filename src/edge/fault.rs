@@ -48,7 +48,6 @@ pub const WRITE_POINTS: &[&str] = &[
     "slot-mark",
     "slot-create",
     "slot-check-out",
-    "script-write",
     "private-create",
     "log-create",
     "tree-write",
@@ -62,7 +61,13 @@ pub const WRITE_POINTS: &[&str] = &[
 ];
 
 /// The same, where only some projects or commands come by.
-pub const RARE_WRITE_POINTS: &[&str] = &["torn-write", "brief-write", "hook-input", "file-write"];
+pub const RARE_WRITE_POINTS: &[&str] = &[
+    "torn-write",
+    "script-write",
+    "brief-write",
+    "hook-input",
+    "file-write",
+];
 
 static SEEN: AtomicU32 = AtomicU32::new(0);
 
