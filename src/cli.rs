@@ -140,6 +140,11 @@ pub enum Command {
     /// and how far its claim is from the truth.
     #[command(after_long_help = help::SIMULATE)]
     Simulate(SimulateArgs),
+    /// Take damaged lines out of the ledger; the file as it was is kept beside it
+    ///
+    /// Says which lines it took out and why. A ledger without a damaged line stays as it is.
+    #[command(after_long_help = help::REPAIR)]
+    Repair(RepairArgs),
     /// Remove the worktrees and build caches of this repository
     ///
     /// They are outside the checkout and only save time. The ledger and all commits stay.
@@ -356,6 +361,22 @@ pub struct SimulateArgs {
     pub threads: Option<u32>,
 
     /// Print the figures with their standard errors as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `repair`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each gap gets a line of its own in the ledger, so that `doctor` tells a repaired \
+                        ledger from an edited one. Exit code 1: --dry-run found damage."
+)]
+pub struct RepairArgs {
+    /// Only say what would be taken out
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+
+    /// Print what is taken out as JSON
     #[arg(long)]
     pub json: bool,
 }

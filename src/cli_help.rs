@@ -152,6 +152,12 @@ Examples:
 The rules are described in docs/decision.md. The same seed gives the same bytes, whatever the
 number of threads.";
 
+/// Of `repair`.
+pub const REPAIR: &str = "\
+Examples:
+  $ autoresearch repair --dry-run          # exit code 1 when a line is damaged
+  $ autoresearch repair";
+
 /// Of `clean`.
 pub const CLEAN: &str = "\
 Examples:

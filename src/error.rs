@@ -88,6 +88,11 @@ impl Error {
         }
     }
 
+    /// Whether a write failed for want of space. libgit2 keeps of the system's error only its words.
+    pub fn is_disk_full(&self) -> bool {
+        self.chain().contains("No space left on device")
+    }
+
     /// The message with its causes, in one line.
     pub fn chain(&self) -> String {
         let mut text = self.message.clone();

@@ -125,15 +125,17 @@ fn file_state(repo: &Repo, project: &Project, path: &Path) -> FileState {
 }
 
 fn ledger_state(path: &Path) -> LedgerState {
-    let mut runs = 0;
+    let (mut runs, mut repaired) = (0, 0);
     let counted = ledger_read::each_chained(path, |_, read| {
         runs += u64::from(matches!(read, Read::Run(_)));
+        repaired += u64::from(matches!(read, Read::Repair(_)));
         Ok(())
     });
     match counted {
         Ok(broken) => LedgerState::Readable {
             runs,
             edited: broken.first().copied(),
+            repaired,
         },
         Err(error) => LedgerState::Unreadable(error.to_string()),
     }

@@ -143,11 +143,21 @@ fn last_session(ledger: &Path) -> Result<SessionState> {
             .because(error)
         })
     })?;
-    past.session.ok_or_else(|| {
+    let state = past.session.ok_or_else(|| {
         Error::usage(format!(
             "{} has no session of this program last",
             ledger.display()
         ))
         .hint("`autoresearch run` begins one")
-    })
+    })?;
+    if state.is_incomplete {
+        return Err(Error::usage(format!(
+            "a kept run of the last session was lost with damaged lines of {}",
+            ledger.display()
+        ))
+        .hint(
+            "the commits are still on its branch; put that in order by hand, or restore the ledger",
+        ));
+    }
+    Ok(state)
 }

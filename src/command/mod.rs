@@ -12,6 +12,7 @@ pub mod log;
 pub mod man;
 pub mod noise;
 pub mod profile;
+pub mod repair;
 pub mod report;
 pub mod reproduce;
 pub mod run;

@@ -71,6 +71,8 @@ pub enum LedgerState {
         runs: u64,
         /// First line that is not as this program wrote it, by the hash chain.
         edited: Option<u64>,
+        /// Gaps that `repair` left, where damaged lines were.
+        repaired: u64,
     },
     /// Not readable, with the error.
     Unreadable(String),

@@ -191,7 +191,12 @@ fn ledger(facts: &Facts) -> Option<Finding> {
             format!("line {line} of experiments.jsonl is not as it was written: the hash chain breaks there"),
         )
         .advice("compare with a committed version (`git log -p experiments.jsonl`); `autoresearch explain` finds verdicts that do not follow from their pairs"),
-        LedgerState::Readable { runs, edited: None } => finding(
+        LedgerState::Readable { runs, edited: None, repaired } if *repaired > 0 => finding(
+            Level::Note,
+            format!("{runs} runs recorded; `autoresearch repair` took damaged lines out in {repaired} place{}", if *repaired == 1 { "" } else { "s" }),
+        )
+        .advice("the original is beside it, named in the `repair` lines"),
+        LedgerState::Readable { runs, edited: None, .. } => finding(
             Level::Ok,
             match runs {
                 1 => "1 run recorded".to_owned(),
@@ -199,7 +204,7 @@ fn ledger(facts: &Facts) -> Option<Finding> {
             },
         ),
         LedgerState::Unreadable(problem) => finding(Level::Problem, problem.clone())
-            .advice("repair or move experiments.jsonl; nothing is appended to a damaged ledger"),
+            .advice("`autoresearch repair` takes damaged lines out and keeps the original; nothing is appended to a damaged ledger"),
     })
 }
 

@@ -38,6 +38,7 @@ fn healthy() -> Facts {
         ledger: Some(LedgerState::Readable {
             runs: 3,
             edited: None,
+            repaired: 0,
         }),
         sandbox: Some(SandboxState::Bwrap),
         lock: Some(LockState::Free),

@@ -9,6 +9,7 @@ use super::bench::{Bench, Task};
 use super::engine::{Engine, commit_id};
 use super::profile;
 use crate::edge::console::Console;
+use crate::edge::fault;
 use crate::edge::process::End;
 use crate::edge::process_output;
 use crate::error::{Context, Error, Kind, Result};
@@ -109,7 +110,8 @@ fn try_run(
     event: &Value,
 ) -> Result<Option<String>> {
     let input = bench.logs.join(format!("hook-{name}.json"));
-    std::fs::write(&input, format!("{event}\n"))
+    fault::space_for("hook-input")
+        .and_then(|()| std::fs::write(&input, format!("{event}\n")))
         .context(|| format!("cannot write {}", input.display()))?;
     let shell = ["bash", "-c", &script(), &input.display().to_string()].map(str::to_owned);
     let command = [&shell[..], command].concat();

@@ -124,17 +124,21 @@ pub fn take_lock(repo: &Repo) -> Result<Lock> {
 
 /// Reads the ledger for appending, and repairs the one kind of damage that a kill leaves.
 fn read_ledger(path: &Path, console: &Console) -> Result<(LedgerFile, Past)> {
+    ledger_file::remove_leftover(path);
     let mut file = LedgerFile::open(path)?;
     let text = LedgerFile::read(path)?;
     let mut decoder = Decoder::new(&path.display().to_string()).following_the_chain();
     let mut past = Past::new();
+    let mut number = 0;
     let ending = decode_text(&text, &mut decoder, |read| {
+        number += 1;
         past.apply(&read).map_err(|error| {
             Error::usage(format!(
-                "{}: a recorded value is impossible",
+                "{}:{number}: a recorded value is impossible",
                 path.display()
             ))
             .because(error)
+            .hint("`autoresearch repair` takes the line out and keeps the original")
         })
     })?;
     decoder.check_writable()?;
@@ -171,6 +175,9 @@ fn continuation(
     state: &SessionState,
 ) -> Result<Continuation> {
     let no = |why: &str| Ok(Continuation::No(why.to_owned()));
+    if state.is_incomplete {
+        return no("a kept run of the last one was lost with damaged lines of the ledger");
+    }
     if state.opened.fingerprint != pinned.fingerprint {
         return no("the config or a script changed since the last one");
     }
@@ -219,12 +226,15 @@ fn is_complete(repo: &Repo, last: &Move) -> bool {
 
 /// Whether all that was committed between is the loop's own: ledger, backlog and patches.
 fn differs_only_in_our_files(repo: &Repo, pinned: &Pinned, old: Oid, new: Oid) -> Result<bool> {
-    let files = [LEDGER_FILE, IDEAS_FILE].map(|name| pinned.work.join(name));
+    let backlog = pinned.work.join(IDEAS_FILE);
     let patches = pinned.work.join(PATCHES_DIRECTORY);
     let changes = repo.changes(old, new)?;
     Ok(changes.iter().all(|change| {
         let path = Path::new(&change.path);
-        files.iter().any(|file| file == path) || path.starts_with(&patches)
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // Also what was kept of a torn or damaged ledger.
+        let is_ledger = name.starts_with(LEDGER_FILE) && path.parent() == Some(&pinned.work);
+        is_ledger || path == backlog || path.starts_with(&patches)
     }))
 }
 

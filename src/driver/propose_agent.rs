@@ -9,6 +9,7 @@ use super::engine::commit_id;
 use super::open::Opened;
 use super::profile;
 use super::propose::Draft;
+use crate::edge::fault;
 use crate::edge::process::End;
 use crate::edge::process_output;
 use crate::edge::slots::SlotName;
@@ -174,7 +175,9 @@ impl Files {
             std::fs::remove_dir_all(directory).context(context)?;
         }
         std::fs::create_dir_all(directory).context(context)?;
-        std::fs::write(&self.prompt, prompt).context(context)?;
+        fault::space_for("brief-write")
+            .and_then(|()| std::fs::write(&self.prompt, prompt))
+            .context(context)?;
         std::fs::write(&self.brief, brief.to_json()).context(context)
     }
 }

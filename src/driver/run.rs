@@ -120,6 +120,10 @@ impl Bench {
     fn execute(&mut self, slot: SlotName, plan: RunPlan, counts: Option<&Counts>) -> Result<Run> {
         self.interrupts.check()?;
         if let Err(error) = self.freshen(slot).and_then(|()| self.pin_scripts(slot)) {
+            if error.is_disk_full() {
+                // Not the candidate's doing.
+                return Err(error);
+            }
             return Ok(Run::Failed(Reason::RunFailed, error.chain()));
         }
         let mut command = script_command(SCRIPT_FILE);

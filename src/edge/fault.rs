@@ -37,15 +37,36 @@ pub const KILL_POINTS: &[&str] = &[
 /// Steps of `finalize` after which the process can be killed.
 pub const FINALIZE_KILL_POINTS: &[&str] = &["group-made"];
 
+/// Steps of `repair` after which the process can be killed.
+pub const REPAIR_KILL_POINTS: &[&str] = &["original-kept", "repair-half-written"];
+
+/// Writes of `repair` that can fail for want of space.
+pub const REPAIR_WRITE_POINTS: &[&str] = &["original-copy", "repair-write"];
+
 /// Writes that can fail for want of space.
 pub const WRITE_POINTS: &[&str] = &[
-    "ledger-append",
+    "slot-mark",
+    "slot-create",
+    "slot-check-out",
+    "private-create",
+    "log-create",
+    "tree-write",
     "object-write",
+    "reword-write",
+    "ledger-append",
     "ref-write",
     "branch-move",
-    "slot-check-out",
-    "log-create",
     "tick-write",
+    "live-write",
+];
+
+/// The same, where only some projects or commands come by.
+pub const RARE_WRITE_POINTS: &[&str] = &[
+    "torn-write",
+    "script-write",
+    "brief-write",
+    "hook-input",
+    "file-write",
 ];
 
 /// Steps after which the process can panic.
@@ -94,8 +115,11 @@ fn is_asked_for(kind: &str, step: &str) -> bool {
         [
             KILL_POINTS,
             FINALIZE_KILL_POINTS,
+            REPAIR_KILL_POINTS,
             WRITE_POINTS,
-            PANIC_POINTS
+            RARE_WRITE_POINTS,
+            REPAIR_WRITE_POINTS,
+            PANIC_POINTS,
         ]
         .iter()
         .any(|points| points.contains(&step)),

@@ -82,8 +82,8 @@ impl LedgerFile {
             .append(true)
             .open(aside)
             .context(context)?;
-        aside
-            .write_all(&torn)
+        fault::space_for("torn-write")
+            .and_then(|()| aside.write_all(&torn))
             .and_then(|()| aside.write_all(b"\n"))
             .context(context)?;
         aside.sync_all().context(context)?;
@@ -163,19 +163,69 @@ pub fn sync_parent(path: &Path) {
 pub fn replace(path: &Path, text: &str) -> Result<()> {
     let context = || format!("cannot write {}", path.display());
     let target = path.canonicalize().context(context)?;
-    let permissions = std::fs::metadata(&target).context(context)?.permissions();
-    let temporary = temporary_beside(&target);
-    let mut file = File::create(&temporary).context(context)?;
-    let written = fault::space_for("tick-write").and_then(|()| file.write_all(text.as_bytes()));
+    let steps = ["tick-write", "tick-half-written"];
+    write_beside(&target, &target, text.as_bytes(), steps).context(context)
+}
+
+/// Where a damaged ledger is kept: the ledger's name with `.damaged-` and the lowest number that no
+/// file has, or whose file has these bytes already.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn name_for_original(path: &Path, original: &[u8]) -> Result<PathBuf> {
+    let target = path
+        .canonicalize()
+        .context(|| format!("cannot find {}", path.display()))?;
+    for number in 1_u32.. {
+        let mut name = target.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".damaged-{number}"));
+        let kept = target.with_file_name(name);
+        if kept.symlink_metadata().is_err() || LedgerFile::read(&kept)? == original {
+            return Ok(kept);
+        }
+    }
+    Err(Error::environment("every number is taken"))
+}
+
+/// Puts a repaired ledger in the place of the damaged one, which is first copied to `kept`. The caller
+/// holds the session lock. A kill leaves the damaged ledger or the repaired one, never less.
+///
+/// # Errors
+/// Something cannot be written; the ledger is then untouched.
+pub fn put_repaired(path: &Path, original: &[u8], kept: &Path, repaired: &[u8]) -> Result<()> {
+    let context = || format!("cannot repair {}", path.display());
+    let target = path.canonicalize().context(context)?;
+    if kept.symlink_metadata().is_err() {
+        let steps = ["original-copy", "original-kept"];
+        write_beside(&target, kept, original, steps)
+            .context(|| format!("cannot write {}", kept.display()))?;
+    }
+    let steps = ["repair-write", "repair-half-written"];
+    write_beside(&target, &target, repaired, steps).context(context)
+}
+
+/// Writes a file with the permissions of `like`: temporary file beside that, fsync, rename, directory
+/// fsync. `steps` are the names of the write and of what comes after it.
+fn write_beside(
+    like: &Path,
+    target: &Path,
+    content: &[u8],
+    steps: [&'static str; 2],
+) -> std::io::Result<()> {
+    let permissions = std::fs::metadata(like)?.permissions();
+    let temporary = temporary_beside(like);
+    let mut file = File::create(&temporary)?;
+    let written = fault::space_for(steps[0])
+        .and_then(|()| file.write_all(content))
+        .and_then(|()| file.set_permissions(permissions))
+        .and_then(|()| file.sync_all());
     if let Err(error) = written {
         std::fs::remove_file(&temporary).ok();
-        return Err(error).context(context);
+        return Err(error);
     }
-    fault::reached("tick-half-written");
-    file.set_permissions(permissions).context(context)?;
-    file.sync_all().context(context)?;
-    std::fs::rename(&temporary, &target).context(context)?;
-    sync_parent(&target);
+    fault::reached(steps[1]);
+    std::fs::rename(&temporary, target)?;
+    sync_parent(target);
     Ok(())
 }
 
@@ -187,10 +237,10 @@ fn temporary_beside(target: &Path) -> PathBuf {
     target.with_file_name(name)
 }
 
-/// How the temporary file of [`replace`] ends.
+/// How a temporary file ends.
 pub const TEMPORARY_SUFFIX: &str = ".autoresearch-tmp";
 
-/// Removes what a kill in the middle of [`replace`] left.
+/// Removes what a kill in the middle of [`replace`] or [`put_repaired`] left.
 pub fn remove_leftover(path: &Path) {
     if let Ok(target) = path.canonicalize() {
         std::fs::remove_file(temporary_beside(&target)).ok();

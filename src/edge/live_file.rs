@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::fault;
 use crate::flow::live::Live;
 
 /// Largest file that is read, bytes.
@@ -27,9 +28,12 @@ impl LiveFile {
             return;
         };
         let temporary = self.path.with_extension("json.tmp");
-        if fs::write(&temporary, text).is_ok() {
-            fs::rename(&temporary, &self.path).ok();
+        let written = fault::space_for("live-write").and_then(|()| fs::write(&temporary, text));
+        match written {
+            Ok(()) => fs::rename(&temporary, &self.path),
+            Err(_) => fs::remove_file(&temporary),
         }
+        .ok();
     }
 }
 

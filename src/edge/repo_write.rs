@@ -40,6 +40,7 @@ impl Repo {
         let original = self.inner.find_commit(commit).context(context)?;
         let parents: Vec<_> = original.parents().collect();
         let tree = original.tree().context(context)?;
+        fault::git_space_for("reword-write").context(context)?;
         self.inner
             .commit(
                 None,
@@ -88,7 +89,11 @@ impl Repo {
             .context(context)?;
         let mut options = ApplyOptions::new();
         match self.inner.apply_to_tree(&tree, &diff, Some(&mut options)) {
-            Ok(mut index) => Ok(Ok(index.write_tree_to(&self.inner).context(context)?)),
+            Ok(mut index) => {
+                let written = fault::git_space_for("tree-write")
+                    .and_then(|()| index.write_tree_to(&self.inner));
+                written.context(context).map(Ok)
+            }
             Err(error) => Ok(Err(error.message().to_owned())),
         }
     }

@@ -132,7 +132,9 @@ impl Room {
             super::tree::remove_tree(&temporary)?;
         }
         for directory in [temporary, self.cache()] {
-            std::fs::create_dir_all(directory).context(context)?;
+            super::fault::space_for("private-create")
+                .and_then(|()| std::fs::create_dir_all(directory))
+                .context(context)?;
         }
         Ok(())
     }

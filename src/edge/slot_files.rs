@@ -32,6 +32,7 @@ pub fn write_inside(root: &Path, directory: &Path, name: &str, content: &[u8]) -
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(&at, name, flags, Mode::from_raw_mode(0o644))?;
+    super::fault::space_for("script-write")?;
     fs::File::from(file).write_all(content)
 }
 

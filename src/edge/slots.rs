@@ -111,11 +111,10 @@ impl Slots {
             prefix: format!("autoresearch-{}-", repository_hash(repo)),
         };
         // So that a person, or `clean`, can tell whose this directory is.
-        fs::write(
-            slots.root.join("repository"),
-            format!("{}\n", repo.workdir().display()),
-        )
-        .context(|| format!("cannot write into {}", slots.root.display()))?;
+        let mark = format!("{}\n", repo.workdir().display());
+        fault::space_for("slot-mark")
+            .and_then(|()| fs::write(slots.root.join("repository"), mark))
+            .context(|| format!("cannot write into {}", slots.root.display()))?;
         // Orphans of a killed session must not write while the slots are moved.
         process::kill_strays(&repository_hash(repo));
         slots.remove_all()?;
@@ -258,6 +257,7 @@ impl Slots {
         let context = || format!("cannot create the worktree {}", path.display());
         let main = self.main()?;
         let _writing = RefWrite::begin(&self.common_dir);
+        fault::space_for("slot-create").context(context)?;
         main.worktree(&name, &path, Some(&WorktreeAddOptions::new()))
             .context(context)?;
         let worktree = Repository::open(&path).context(context)?;

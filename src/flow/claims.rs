@@ -80,7 +80,7 @@ impl Claims {
                     self.in_head.remove(&line.of);
                 }
             }
-            Read::Skipped | Read::Newer { .. } => {}
+            Read::Repair(_) | Read::Skipped | Read::Newer { .. } => {}
         }
     }
 

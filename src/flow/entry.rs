@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::decision::Direction;
 use super::record::{
-    AblationLine, CalibrationLine, ClaimLine, ConfigLine, Reason, RunLine, Status,
+    AblationLine, CalibrationLine, ClaimLine, ConfigLine, Reason, RepairLine, RunLine, Status,
 };
 
 /// Who wrote a run's line, with what only they wrote.
@@ -172,6 +172,8 @@ pub enum Read {
     Claim(Box<ClaimLine>),
     /// A kept commit of ours, left out.
     Ablation(Box<AblationLine>),
+    /// Damaged lines were here, and `autoresearch repair` took them out.
+    Repair(Box<RepairLine>),
     /// Nothing that counts: a blank line, a hook's, a table's header.
     Skipped,
     /// A line of a newer format that shares no keys with the formats known here.

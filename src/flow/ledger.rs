@@ -8,6 +8,7 @@
 pub mod chain;
 mod line;
 mod place;
+pub mod repair;
 #[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]
@@ -24,6 +25,9 @@ use super::entry::{Entry, Read, Segment, Source};
 use super::foreign::{self, Foreign, Table};
 use super::record::{ConfigLine, FORMAT_VERSION, Line, RunLine};
 use crate::error::{Error, Result};
+
+/// Most sessions that one repair line may say are missing; each costs memory.
+const SEGMENTS_LOST_MAX: u32 = 1_000;
 
 /// A last line without newline that is no complete JSON: what a crash leaves of an append. Cutting
 /// these bytes off loses nothing that was ever reported as recorded.
@@ -104,7 +108,7 @@ impl Decoder {
 
     /// The number the next run must have.
     pub fn next_run(&self) -> u64 {
-        self.last_run + 1
+        self.last_run.saturating_add(1)
     }
 
     /// The newest format above [`FORMAT_VERSION`] so far.
@@ -225,6 +229,27 @@ impl Decoder {
                 self.session(&line.session, place)?;
                 Ok(Read::Ablation(line))
             }
+            Line::Repair(line) => {
+                if line.next_run < self.next_run() || line.next_segment < self.next_segment() {
+                    return Err(place.error("`next_run` or `next_segment` goes back"));
+                }
+                if line.next_segment - self.next_segment() > SEGMENTS_LOST_MAX {
+                    return Err(place.error("`next_segment`: too many sessions are missing"));
+                }
+                self.go_on_at(line.next_run, line.next_segment);
+                if let Some(chain) = &mut self.chain {
+                    chain.goes_on_with(line.next.clone());
+                }
+                Ok(Read::Repair(line))
+            }
+        }
+    }
+
+    /// Goes on after lines that are missing.
+    fn go_on_at(&mut self, next_run: u64, next_segment: u32) {
+        self.last_run = self.last_run.max(next_run.saturating_sub(1));
+        for index in self.next_segment()..next_segment {
+            self.segments.push(Segment::unnamed(index));
         }
     }
 

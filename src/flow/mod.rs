@@ -31,6 +31,7 @@ pub mod profile;
 pub mod proposal;
 pub mod record;
 pub mod record_parts;
+pub mod repair;
 pub mod reproduction;
 pub mod scope;
 pub mod self_report;

@@ -9,8 +9,9 @@
 //! - [`RunLine`]: one candidate with every pair measured, so that its verdict can be recomputed.
 //! - [`ClaimLine`]: the end-to-end measurement of a session's start against its head.
 //! - [`AblationLine`]: the head measured against the head without one kept commit.
+//! - [`RepairLine`]: damaged lines were here.
 //!
-//! Append only. An unknown status, reason or type is an error with its line number, never a keep.
+//! Append only, but for `autoresearch repair`. An unknown status, reason or type is an error with its line number, never a keep.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub use super::record_parts::{
     DigestCheck, Durations, Gain, GateOutcome, GateResult, GuardOutcome, GuardResult, Pair, Phase,
     SelfReport,
 };
+pub use super::repair::{RepairLine, RepairTag};
 pub use super::verdict::{Reason, Status};
 
 /// Version of the lines this program writes. A file with a newer one is read as far as it goes and
@@ -314,6 +316,8 @@ pub enum Line {
     Claim(Box<ClaimLine>),
     /// A kept commit left out.
     Ablation(Box<AblationLine>),
+    /// Damaged lines were here.
+    Repair(Box<RepairLine>),
 }
 
 impl Line {
@@ -325,6 +329,7 @@ impl Line {
             Self::Run(line) => serde_json::to_string(line),
             Self::Claim(line) => serde_json::to_string(line),
             Self::Ablation(line) => serde_json::to_string(line),
+            Self::Repair(line) => serde_json::to_string(line),
         };
         encoded.expect("records hold finite numbers and string keys only")
     }

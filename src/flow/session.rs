@@ -76,6 +76,8 @@ pub struct SessionState {
     pub tests: u32,
     /// Whether a metric taken for exact has differed from itself: it is noisy from then on.
     is_demoted: bool,
+    /// Whether a keep or drop of it was lost with damaged lines.
+    pub is_incomplete: bool,
     noise: Noise,
 }
 
@@ -97,6 +99,8 @@ pub struct Past {
     pub next_segment: u32,
     /// Branches that earlier sessions used.
     pub branches: BTreeSet<String>,
+    /// Whether lines of the last session were damaged and taken out.
+    is_repaired: bool,
 }
 
 impl Past {
@@ -116,6 +120,7 @@ impl Past {
         match read {
             Read::Segment(segment) => {
                 self.next_segment = segment.index + 1;
+                self.is_repaired = false;
                 // Runs of other programs are read and counted, and never continued.
                 self.session = segment.session.as_ref().map(|opened| {
                     self.branches.insert(opened.branch.clone());
@@ -126,8 +131,13 @@ impl Past {
             Read::Calibration(line) => self.in_session(|session| session.calibrated(line)),
             Read::Run(entry) => {
                 self.next_run = entry.run + 1;
+                let is_repaired = self.is_repaired;
                 match entry.line() {
-                    Some(line) => self.in_session(|session| session.ran(line)),
+                    Some(line) => self.in_session(|session| {
+                        // A parent that no line made head: the keep or drop that did is lost.
+                        session.is_incomplete |= is_repaired && line.parent != session.head();
+                        session.ran(line)
+                    }),
                     None => Ok(()),
                 }
             }
@@ -140,6 +150,12 @@ impl Past {
                 session.ablated(line);
                 Ok(())
             }),
+            Read::Repair(line) => {
+                self.is_repaired = true;
+                self.next_run = line.next_run;
+                self.next_segment = line.next_segment;
+                Ok(())
+            }
             Read::Skipped | Read::Newer { .. } => Ok(()),
         }
     }
@@ -174,6 +190,7 @@ impl SessionState {
             cost_usd: 0.0,
             tests: 0,
             is_demoted: false,
+            is_incomplete: false,
             noise: Noise::default(),
             opened,
         }

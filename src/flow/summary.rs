@@ -191,7 +191,11 @@ impl Summary {
                 }
             }
             Read::Ablation(_) => {}
-            Read::Calibration(_) | Read::Skipped | Read::Newer { .. } => {}
+            // Sessions that were lost keep their place, so that segments are indices.
+            Read::Repair(line) if line.next_segment > 0 => {
+                self.session(line.next_segment - 1);
+            }
+            Read::Calibration(_) | Read::Repair(_) | Read::Skipped | Read::Newer { .. } => {}
         }
     }
 

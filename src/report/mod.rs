@@ -14,6 +14,7 @@ pub mod measured;
 pub mod profile;
 pub mod progress;
 pub mod reason;
+pub mod repair;
 pub mod reproduction;
 pub mod review;
 pub mod row;

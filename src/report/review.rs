@@ -95,7 +95,7 @@ impl Builder {
                 self.current().ablations.push(line);
             }
             Read::Segment(segment) => self.extras.truncate(segment.index as usize),
-            Read::Claim(_) | Read::Skipped | Read::Newer { .. } => {}
+            Read::Claim(_) | Read::Repair(_) | Read::Skipped | Read::Newer { .. } => {}
         }
         self.summary.push(read);
         while self.extras.len() < self.summary.sessions.len() {

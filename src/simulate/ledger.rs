@@ -45,7 +45,11 @@ impl LedgerSeries {
             }
             Read::Calibration(line) => self.calibration(line),
             Read::Run(entry) => entry.line().map_or(Ok(()), |line| self.run(line)),
-            Read::Claim(_) | Read::Ablation(_) | Read::Skipped | Read::Newer { .. } => Ok(()),
+            Read::Claim(_)
+            | Read::Ablation(_)
+            | Read::Repair(_)
+            | Read::Skipped
+            | Read::Newer { .. } => Ok(()),
         }
     }
 

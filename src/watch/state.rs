@@ -161,6 +161,7 @@ impl State {
             | Read::Claim(_)
             | Read::Ablation(_)
             | Read::Skipped
+            | Read::Repair(_)
             | Read::Newer { .. } => {}
         }
     }

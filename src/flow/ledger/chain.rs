@@ -18,9 +18,19 @@ pub struct Chain {
     last: String,
     is_begun: bool,
     broken: Vec<u64>,
+    /// SHA-256 of a line that may follow without fitting: those between were taken out.
+    next: Option<String>,
 }
 
 impl Chain {
+    /// The chain as of a line.
+    pub(super) fn after(last: &str) -> Self {
+        Self {
+            last: last.to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// The line's text with the chain's next link in it. `text` is a JSON object.
     pub fn link(&mut self, text: &str) -> String {
         let link = self.next(text);
@@ -36,9 +46,10 @@ impl Chain {
         if text.trim().is_empty() {
             return;
         }
+        let is_next = self.next.take().is_some_and(|next| next == sha256(text));
         match split(text) {
             Some((body, link)) => {
-                if self.next(&format!("{body}}}")) != link {
+                if self.next(&format!("{body}}}")) != link && !is_next {
                     self.broken.push(number);
                 }
                 // From here on the file is judged by itself again.
@@ -46,12 +57,22 @@ impl Chain {
                 self.is_begun = true;
             }
             None => {
-                if self.is_begun {
+                if self.is_begun && !is_next {
                     self.broken.push(number);
                 }
                 self.last = self.next(text);
             }
         }
+    }
+
+    /// After a line that stands in for others: one with this SHA-256 may follow as it is.
+    pub fn goes_on_with(&mut self, next: Option<String>) {
+        self.next = next;
+    }
+
+    /// The chain as of the last line, in text.
+    pub(super) fn last(&self) -> &str {
+        &self.last
     }
 
     /// Lines that are not what was written after the line before them, first to last.
@@ -60,14 +81,33 @@ impl Chain {
     }
 
     fn next(&self, text: &str) -> String {
-        let mut hash = Sha256::new();
-        hash.update(self.last.as_bytes());
-        hash.update(text.as_bytes());
-        hash.finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex(Sha256::new()
+            .chain_update(self.last.as_bytes())
+            .chain_update(text.as_bytes()))
     }
+}
+
+/// SHA-256 of a line's text, without its line end.
+pub fn sha256(text: &str) -> String {
+    hex(Sha256::new().chain_update(text.trim_end_matches('\r').as_bytes()))
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Whether a line with a link was written after a line as of which the chain was `last`; `None` for a
+/// line without one.
+pub(super) fn follows(last: &str, text: &str) -> Option<bool> {
+    let (body, link) = split(text.trim_end_matches('\r'))?;
+    let hash = Sha256::new()
+        .chain_update(last.as_bytes())
+        .chain_update(body.as_bytes())
+        .chain_update(b"}");
+    Some(hex(hash) == link)
 }
 
 /// The line without its link.

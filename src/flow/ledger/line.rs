@@ -33,7 +33,14 @@ struct Head {
 }
 
 /// The `type`s of our lines.
-const TYPES: &[&str] = &["config", "calibration", "run", "claim", "ablation"];
+const TYPES: &[&str] = &[
+    "config",
+    "calibration",
+    "run",
+    "claim",
+    "ablation",
+    "repair",
+];
 
 /// Decodes the text of line `number` of the file `origin`, without its newline.
 ///
@@ -93,6 +100,7 @@ pub fn decode_line(text: &str, number: u64, origin: &str) -> Result<Decoded> {
             }
             Line::Ablation(line)
         }
+        "repair" => Line::Repair(strict(text, place)?),
         other => return Err(place.unknown("type", other, TYPES)),
     };
     Ok(Decoded::Line(line))
@@ -105,9 +113,28 @@ pub(super) fn is_torn(text: &[u8]) -> bool {
 
 fn head(text: &str, place: Place<'_>) -> Result<Head> {
     if !text.trim_start().starts_with('{') {
-        return Err(place.error("not a JSON object"));
+        return Err(not_an_object(text, place));
     }
     serde_json::from_str(text).map_err(|error| not_json(&error, text, place))
+}
+
+/// The error for a line that is no object; says so when it is one of the usual accidents.
+fn not_an_object(text: &str, place: Place<'_>) -> Error {
+    if super::repair::is_conflict_marker(text) {
+        return place
+            .error(format!("a conflict marker of git: `{}`", text.trim_end()))
+            .hint(format!(
+                "two clones appended to this file: `git checkout --ours -- {0}` or `--theirs` takes one clone's whole; `autoresearch repair` keeps the first side and moves the other into a file beside it",
+                place.origin
+            ));
+    }
+    let zeros = text.bytes().take_while(|byte| *byte == 0).count();
+    if zeros > 0 {
+        return place.error(format!(
+            "begins with {zeros} zero bytes, as a power failure leaves them"
+        ));
+    }
+    place.error("not a JSON object")
 }
 
 fn object(text: &str, place: Place<'_>) -> Result<Map<String, Value>> {

@@ -10,8 +10,7 @@ pub(crate) struct Place<'a> {
 }
 
 /// What to do about a line that cannot be read.
-const BAD_LINE_HINT: &str =
-    "restore the line from a backup, or take it out of the file; what it says is never guessed";
+const BAD_LINE_HINT: &str = "restore the file from a backup or from git, or take the line out of a ledger of this program with `autoresearch repair`, which keeps the original; what it says is never guessed";
 
 impl Place<'_> {
     /// `origin:number: problem`, a usage error.
@@ -62,7 +61,9 @@ fn did_you_mean<'a>(error: Error, given: &str, known: impl Iterator<Item = &'a s
         .filter(|(similarity, _)| *similarity >= 0.4)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match nearest {
-        Some((_, word)) => error.hint(format!("did you mean `{word}`?")),
+        Some((_, word)) => error.hint(format!(
+            "did you mean `{word}`? else take the line out with `autoresearch repair`"
+        )),
         None => error,
     }
 }

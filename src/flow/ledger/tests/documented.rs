@@ -227,6 +227,20 @@ const ABLATION: Keys = &[
     ("pairs", true, List(PAIR)),
 ];
 
+const REPAIR: Keys = &[
+    ("type", true, OneOf(&["repair"])),
+    ("format", true, Whole),
+    ("timestamp", true, Whole),
+    ("file", true, Text),
+    ("line", true, Whole),
+    ("lines", true, Whole),
+    ("sha256", true, Text),
+    ("reason", true, Text),
+    ("next_run", true, Whole),
+    ("next_segment", true, Whole),
+    ("next", false, Text),
+];
+
 /// What is wrong with a line, by the documentation.
 pub(super) fn problem(line: &Value) -> Option<String> {
     match line["type"].as_str() {
@@ -235,6 +249,7 @@ pub(super) fn problem(line: &Value) -> Option<String> {
         Some("calibration") => walk(line, CALIBRATION, "calibration"),
         Some("claim") => walk(line, CLAIM, "claim"),
         Some("ablation") => walk(line, ABLATION, "ablation"),
+        Some("repair") => walk(line, REPAIR, "repair"),
         other => Some(format!("type {other:?}")),
     }
 }
@@ -256,6 +271,7 @@ pub(super) fn keys() -> Vec<&'static str> {
         CALIBRATION,
         CLAIM,
         ABLATION,
+        REPAIR,
     ];
     all.iter()
         .copied()
