@@ -4,6 +4,41 @@ use std::fmt;
 
 use crate::exit::Exit;
 
+/// Longest message, characters; it may quote a file that is all one line.
+const MESSAGE_CHARS_MAX: usize = 1000;
+
+/// Names this similar to an unknown one are offered; 1 is equal.
+const SIMILARITY_MIN: f64 = 0.4;
+
+/// The known name that was probably meant by `given`, upper and lower case alike.
+pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing takes memory by the product of both lengths.
+    const GIVEN_CHARS_MAX: usize = 100;
+    let given: String = given.chars().take(GIVEN_CHARS_MAX).collect();
+    let given = given.to_lowercase();
+    let similarity =
+        |known: &str| strsim::normalized_damerau_levenshtein(&given, &known.to_lowercase());
+    known
+        .into_iter()
+        .map(|known| (similarity(known), known))
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
+/// Control characters made visible: what is quoted may come from anybody, and the terminal obeys.
+fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && !matches!(c, '\n' | '\t') {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// Which [`Exit`] an error ends the process with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -52,9 +87,14 @@ impl Error {
     }
 
     fn new(kind: Kind, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(MESSAGE_CHARS_MAX) {
+            message.truncate(end);
+            message.push('…');
+        }
         Self {
             kind,
-            message: message.into(),
+            message,
             hint: None,
             source: None,
         }
@@ -107,7 +147,8 @@ impl Error {
         }
     }
 
-    /// The whole text for a terminal: message, causes, hint; no trailing newline.
+    /// The whole text for a terminal: message, causes, hint, no control characters but line ends and
+    /// tabs; no trailing newline.
     pub fn render(&self) -> String {
         let mut text = format!("error: {}", self.message);
         let mut cause = std::error::Error::source(self);
@@ -118,7 +159,7 @@ impl Error {
         if let Some(hint) = &self.hint {
             text.push_str(&format!("\n  hint: {hint}"));
         }
-        text
+        visible(&text)
     }
 }
 

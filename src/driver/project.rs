@@ -152,10 +152,13 @@ impl Project {
                 self.config_path.display()
             ))
         })?;
-        let config = Config::parse(
-            &String::from_utf8_lossy(&config_text),
-            &self.config_path.display().to_string(),
-        )?;
+        let origin = self.config_path.display().to_string();
+        let text = std::str::from_utf8(&config_text).map_err(|error| {
+            Error::usage(format!("{origin} is not UTF-8"))
+                .because(error)
+                .hint("save it as UTF-8")
+        })?;
+        let config = Config::parse(text, &origin)?;
         let work = self.work(&config);
         let script_path = work.join(SCRIPT_FILE);
         let script = read(&script_path)?.ok_or_else(|| {

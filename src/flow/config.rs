@@ -202,6 +202,8 @@ impl Config {
     /// # Errors
     /// Not JSON, an unknown key, a value of the wrong type or out of range, each with its place.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
+        // Some editors begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let config = Self::deserialize(&mut deserializer)
             .and_then(|config| deserializer.end().map(|()| config))
@@ -353,6 +355,13 @@ impl Config {
                         "{origin}: `{field}[{index}]` is no glob: {error}"
                     )));
                 }
+            }
+            // Globs that cannot be compiled together would protect nothing.
+            if let Err(error) = super::scope::compile(globs) {
+                return Err(Error::usage(format!(
+                    "{origin}: `{field}` is too much to compile: {error}"
+                ))
+                .hint("use fewer or shorter globs, such as `src/**`"));
             }
         }
         Ok(())

@@ -3,10 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::error::Error;
-
-/// Names this similar to an unknown one are offered; 1 is equal.
-const SIMILARITY_MIN: f64 = 0.4;
+use crate::error::{Error, nearest};
 
 /// What is wrong with `text`, the content of the file `origin`: place, key, problem, and a hint.
 pub(super) fn explain(error: &serde_json::Error, text: &str, origin: &str) -> Error {
@@ -65,17 +62,8 @@ impl<'a> Unknown<'a> {
 
     /// The nearest name when one is near, else all of them.
     fn hint(&self) -> String {
-        let folded = self.given.to_lowercase();
-        let similarity =
-            |name: &str| strsim::normalized_damerau_levenshtein(&folded, &name.to_lowercase());
-        let nearest = self
-            .known
-            .iter()
-            .map(|known| (similarity(known), known))
-            .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        match nearest {
-            Some((_, known)) => format!("did you mean `{known}`?"),
+        match nearest(self.given, self.known.iter().copied()) {
+            Some(known) => format!("did you mean `{known}`?"),
             None => format!("known: {}", self.known.join(", ")),
         }
     }

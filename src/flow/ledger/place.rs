@@ -1,6 +1,6 @@
 //! Where in a line an error is: the line's place in the file, and the field's in the line.
 
-use crate::error::Error;
+use crate::error::{Error, nearest};
 
 /// A line of a file.
 #[derive(Debug, Clone, Copy)]
@@ -57,12 +57,8 @@ impl Place<'_> {
 }
 
 fn did_you_mean<'a>(error: Error, given: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    let nearest = known
-        .map(|word| (strsim::normalized_damerau_levenshtein(given, word), word))
-        .filter(|(similarity, _)| *similarity >= 0.4)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match nearest {
-        Some((_, word)) => error.hint(format!("did you mean `{word}`?")),
+    match nearest(given, known) {
+        Some(word) => error.hint(format!("did you mean `{word}`?")),
         None => error,
     }
 }

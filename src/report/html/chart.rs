@@ -16,6 +16,12 @@ const BOTTOM: f64 = 40.0;
 /// Ratio of the largest to the smallest value from which on the scale is logarithmic.
 const LOG_FROM: f64 = 10.0;
 
+/// Values from here on do not stretch the scale: they are drawn at its edge, so that no step of the
+/// arithmetic overflows.
+const VALUE_MAX: f64 = 1e300;
+/// Most decades that a logarithmic scale names.
+const DECADES_MAX: i32 = 12;
+
 /// The kinds of marks, in the order in which they are drawn: kept ones on top.
 const KINDS: [(Kind, &str, &str); 5] = [
     (Kind::Crash, "mark crash", "not measured"),
@@ -134,14 +140,14 @@ impl Scale {
         if values.is_empty() {
             values = points.iter().filter_map(|point| point.value).collect();
         }
-        values.retain(|value| value.is_finite());
+        values.retain(|value| value.abs() < VALUE_MAX);
         let lo = values.iter().copied().reduce(f64::min)?;
         let hi = values.iter().copied().reduce(f64::max)?;
         if lo > 0.0 && hi / lo > LOG_FROM {
-            let room = (hi / lo).powf(0.15);
+            let room = (0.15 * (hi.ln() - lo.ln())).exp();
             return Some(Self {
-                lo: lo / room,
-                hi: hi * room,
+                lo: (lo / room).max(f64::MIN_POSITIVE),
+                hi: (hi * room).min(VALUE_MAX),
                 is_log: true,
             });
         }
@@ -157,7 +163,7 @@ impl Scale {
 
     fn y(&self, value: f64) -> f64 {
         let along = if self.is_log {
-            (value.max(f64::MIN_POSITIVE) / self.lo).ln() / (self.hi / self.lo).ln()
+            (value.max(f64::MIN_POSITIVE).ln() - self.lo.ln()) / (self.hi.ln() - self.lo.ln())
         } else {
             (value - self.lo) / (self.hi - self.lo)
         };
@@ -171,7 +177,12 @@ impl Scale {
     /// Round values within it.
     fn ticks(&self) -> Vec<f64> {
         if self.is_log {
-            let decades = self.lo.log10().floor() as i32..=self.hi.log10().ceil() as i32;
+            let (first, last) = (
+                self.lo.log10().floor() as i32,
+                self.hi.log10().ceil() as i32,
+            );
+            let stride = ((last - first) / DECADES_MAX).max(1);
+            let decades = (first..=last).step_by(stride.unsigned_abs() as usize);
             let steps: &[f64] = if self.hi / self.lo > 1e4 {
                 &[1.0]
             } else {
