@@ -26,6 +26,51 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, known)| known)
 }
 
+/// A text that may quote anything, cut where it becomes too long for a message.
+pub fn cut(text: &str) -> String {
+    match text.char_indices().nth(MESSAGE_CHARS_MAX) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+/// The text of a file; `origin` names it in errors.
+///
+/// # Errors
+/// It is not UTF-8; the message has the line.
+pub fn utf8<'a>(bytes: &'a [u8], origin: &str) -> Result<&'a str> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        Error::usage(format!("{origin}:{line}: a byte that is not UTF-8"))
+            .hint("save the file as UTF-8")
+    })
+}
+
+/// What can be done about a failed operation of the operating system, when the error says nothing
+/// better.
+fn usual_remedy(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    use std::io::ErrorKind;
+    let no_space = "free some space on that file system and start again: what was recorded is kept";
+    let Some(error) = error.downcast_ref::<std::io::Error>() else {
+        // libgit2 hands on the system's words.
+        return error
+            .to_string()
+            .contains("No space left")
+            .then_some(no_space);
+    };
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(no_space),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Some("look at the rights of the file and of its directory: `ls -ld`")
+        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
+            Some("look at the path: is the file there, and its directory?")
+        }
+        _ => None,
+    }
+}
+
 /// Control characters made visible: what is quoted may come from anybody, and the terminal obeys.
 fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -87,14 +132,9 @@ impl Error {
     }
 
     fn new(kind: Kind, message: impl Into<String>) -> Self {
-        let mut message = message.into();
-        if let Some((end, _)) = message.char_indices().nth(MESSAGE_CHARS_MAX) {
-            message.truncate(end);
-            message.push('…');
-        }
         Self {
             kind,
-            message,
+            message: cut(&message.into()),
             hint: None,
             source: None,
         }
@@ -156,7 +196,8 @@ impl Error {
             text.push_str(&format!("\n  caused by: {error}"));
             cause = error.source();
         }
-        if let Some(hint) = &self.hint {
+        let remedy = || usual_remedy(std::error::Error::source(self)?);
+        if let Some(hint) = self.hint.as_deref().or_else(remedy) {
             text.push_str(&format!("\n  hint: {hint}"));
         }
         visible(&text)

@@ -262,6 +262,10 @@ fn as_often(parent: &Run, candidate: Run) -> Run {
     }
 }
 
+/// How a benchmark gives its values.
+const BAD_METRIC_HINT: &str = "autoresearch.sh must print a line `METRIC name=number` for each metric \
+    of the config, from the first column; what can be zero needs `\"allow_zero\": true`";
+
 /// The error for a benchmark that fails where it must not.
 pub fn unchanged_code_fails(sandbox: Sandbox, reason: Reason, detail: &str) -> Error {
     let error = Error::environment(format!(
@@ -270,10 +274,14 @@ pub fn unchanged_code_fails(sandbox: Sandbox, reason: Reason, detail: &str) -> E
     ));
     // What it printed or used was read, and is not enough: the detail says why.
     if reason == Reason::BadMetric {
-        return error.hint(detail);
+        return error.because(detail).hint(BAD_METRIC_HINT);
     }
+    let advice = match reason {
+        Reason::Timeout => "raise `timeouts.benchmark_s`, or let it do less",
+        _ => "run it by hand: `bash autoresearch.sh`",
+    };
     error.hint(format!(
-        "run it by hand: `bash autoresearch.sh`; what it said:\n{detail}{}",
+        "{advice}; what it said:\n{detail}{}",
         sandbox.hint()
     ))
 }

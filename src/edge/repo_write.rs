@@ -13,7 +13,7 @@ use git2::{ApplyOptions, IndexAddOption, Oid, Repository, Signature};
 use super::fault;
 use super::repo::Repo;
 use super::repo_locks::RefWrite;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Result, cut};
 
 impl Repo {
     /// Commits a tree on top of `parent`; no branch moves.
@@ -75,7 +75,7 @@ impl Repo {
             Err(error) => {
                 return Ok(Err(format!(
                     "it is no patch in git's format: {}",
-                    error.message()
+                    cut(error.message())
                 )));
             }
         };
@@ -89,7 +89,7 @@ impl Repo {
         let mut options = ApplyOptions::new();
         match self.inner.apply_to_tree(&tree, &diff, Some(&mut options)) {
             Ok(mut index) => Ok(Ok(index.write_tree_to(&self.inner).context(context)?)),
-            Err(error) => Ok(Err(error.message().to_owned())),
+            Err(error) => Ok(Err(cut(error.message()))),
         }
     }
 

@@ -5,6 +5,12 @@ use std::fmt::Write as _;
 
 use crate::error::{Error, nearest};
 
+/// Where the types and ranges are.
+const TYPES_HINT: &str = "docs/config.md has every key with its type, range and an example";
+/// The mistakes that people make in JSON.
+const SYNTAX_HINT: &str =
+    "JSON has no comments, no comma after the last entry, and double quotes around every text";
+
 /// What is wrong with `text`, the content of the file `origin`: place, key, problem, and a hint.
 pub(super) fn explain(error: &serde_json::Error, text: &str, origin: &str) -> Error {
     let message = error.to_string();
@@ -16,7 +22,10 @@ pub(super) fn explain(error: &serde_json::Error, text: &str, origin: &str) -> Er
         return Error::usage(format!("{origin}: it is no JSON object"))
             .hint("the least that is valid: {\"metric\": \"total_ms\"}");
     }
+    // serde_json counts a number that no type can hold as a mistake of the syntax.
+    let is_range = message == "number out of range";
     let key = match error.classify() {
+        _ if is_range => path_at(text, error.line(), error.column()),
         serde_json::error::Category::Data => path_at(text, error.line(), error.column()),
         serde_json::error::Category::Io
         | serde_json::error::Category::Syntax
@@ -35,7 +44,14 @@ pub(super) fn explain(error: &serde_json::Error, text: &str, origin: &str) -> Er
             );
             Error::usage(problem).hint(unknown.hint())
         }
-        None => Error::usage(format!("{place}: {inside}{}", in_json_words(message))),
+        None => {
+            let hint = match error.classify() {
+                serde_json::error::Category::Data => TYPES_HINT,
+                _ if is_range => TYPES_HINT,
+                _ => SYNTAX_HINT,
+            };
+            Error::usage(format!("{place}: {inside}{}", in_json_words(message))).hint(hint)
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod interrupts;
 mod keeps_and_drops;
 mod ledger;
 mod measured;
+mod mistakes;
 mod processes;
 mod profile;
 mod recomputed;

@@ -13,10 +13,20 @@ pub(crate) struct Place<'a> {
 const BAD_LINE_HINT: &str =
     "restore the line from a backup, or take it out of the file; what it says is never guessed";
 
+/// What to do about a first line that cannot be read: most likely it is another file.
+const OTHER_FILE_HINT: &str = "known are experiments.jsonl and the logs of pi-autoresearch, \
+    codex-autoresearch, labloop and karpathy/autoresearch; if it is one of these, restore the line \
+    from a backup";
+
 impl Place<'_> {
     /// `origin:number: problem`, a usage error.
     pub(crate) fn error(self, problem: impl std::fmt::Display) -> Error {
-        Error::usage(format!("{}:{}: {problem}", self.origin, self.number)).hint(BAD_LINE_HINT)
+        let hint = if self.number == 1 {
+            OTHER_FILE_HINT
+        } else {
+            BAD_LINE_HINT
+        };
+        Error::usage(format!("{}:{}: {problem}", self.origin, self.number)).hint(hint)
     }
 
     /// The error for a word that is none of the known ones; the hint names the nearest.
