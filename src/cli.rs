@@ -65,7 +65,7 @@ pub enum Command {
     /// Check this machine and repository for what is missing or noisy
     Doctor(JsonArgs),
     /// Remove the build caches of this repository's slots
-    Clean,
+    Clean(JsonArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }

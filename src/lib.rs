@@ -112,7 +112,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Reproduce(args) => command::reproduce::run(&global, &args),
         Command::Simulate(args) => command::simulate::run(&global, &args),
         Command::Doctor(args) => command::doctor::run(&global, &args),
-        Command::Clean => command::clean::run(&global),
+        Command::Clean(args) => command::clean::run(&global, &args),
         Command::Completions(args) => Ok(command::completions::run(&args)),
     }
 }

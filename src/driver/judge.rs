@@ -64,6 +64,8 @@ pub fn judge(
         .timeouts
         .candidate_s
         .unwrap_or(f64::INFINITY);
+    // How long the last screening pair took; 0 before the first.
+    let mut pair_s = 0.0;
     loop {
         bench.interrupts.check()?;
         match trial.next_need() {
@@ -79,7 +81,19 @@ pub fn judge(
                 gate = run_gate(bench, console, &mut trial, sides)?;
                 fault::reached("gate-run");
             }
+            // A pair that would not be done in time is not begun; one is measured in any case.
+            Need::Pair(plan)
+                if plan.phase == Phase::Screen
+                    && pair_s > 0.0
+                    && bench.spent.measure_s + pair_s > limit_s =>
+            {
+                trial.end(
+                    Reason::Inconclusive,
+                    format!("within {limit_s} s of benchmark time, the limit"),
+                );
+            }
             Need::Pair(plan) => {
+                let before_s = bench.spent.measure_s;
                 let (done, most) = trial.progress();
                 console.phase(phase_name(plan.phase));
                 console.pairs(done, most);
@@ -91,12 +105,8 @@ pub fn judge(
                     }
                     Measured::CandidateFailed(reason, detail) => trial.end(reason, detail),
                 }
-                if plan.phase == Phase::Screen && bench.spent.measure_s > limit_s && trial.is_open()
-                {
-                    trial.end(
-                        Reason::Inconclusive,
-                        format!("after {limit_s} s of benchmark time, the limit"),
-                    );
+                if plan.phase == Phase::Screen {
+                    pair_s = bench.spent.measure_s - before_s;
                 }
             }
         }

@@ -5,6 +5,7 @@ mod ledger_of;
 mod support;
 
 mod ablate;
+mod answers;
 mod bad_input;
 mod config_schema;
 mod faults;

@@ -1,167 +1,26 @@
 //! What the most likely mistakes are answered with: `snapshots/mistakes.md`, word for word, to be
 //! read with a user's eyes. `UPDATE_SNAPSHOTS=1 cargo test --test it mistakes` writes it anew.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{CONFIG, EXACT_SCRIPT, Project, Ran};
+use crate::answers::{Answers, sections};
+use crate::support::{CONFIG, EXACT_SCRIPT, Project};
 
-/// The answers so far, as Markdown, and what is wrong with their form.
-#[derive(Default)]
-struct Answers {
-    text: String,
-    problems: Vec<String>,
+/// The toy project without a sandbox, which would be another on every machine.
+fn with_script(script: &str) -> Project {
+    Project::with_config(script, &unconfined())
 }
 
-impl Answers {
-    fn new() -> Self {
-        let text = "# What mistakes are answered with\n\n\
-            Written by `tests/it/mistakes.rs`. Places and numbers that differ from machine to machine are in `<>`.\n"
-            .to_owned();
-        Self {
-            text,
-            problems: Vec::new(),
-        }
-    }
-
-    fn chapter(&mut self, name: &str) {
-        self.text.push_str(&format!("\n## {name}\n"));
-    }
-
-    /// A command that must not begin: an error on stderr, nothing on stdout, no file changed.
-    fn refused(&mut self, mistake: &str, project: &Project, arguments: &[&str], code: i32) {
-        self.refused_with(mistake, project, arguments, &[], code);
-    }
-
-    fn refused_with(
-        &mut self,
-        mistake: &str,
-        project: &Project,
-        arguments: &[&str],
-        variables: &[(&str, &Path)],
-        code: i32,
-    ) {
-        let before = (project.snapshot(), lines_of_ledger(project));
-        let ran = project.run_with(arguments, variables);
-        let after = (project.snapshot(), lines_of_ledger(project));
-        self.check(mistake, before == after, "something was written");
-        self.check_form(mistake, &ran, code);
-        self.add(mistake, project, arguments, &ran, &ran.stderr);
-    }
-
-    /// A `run` that cannot go on after it began: an error, and no candidate judged.
-    fn stopped(&mut self, mistake: &str, project: &Project, variables: &[(&str, &Path)]) {
-        let arguments = ["run", "-n", "1"];
-        let ran = project.run_with(&arguments, variables);
-        self.check(mistake, project.runs().is_empty(), "a candidate was judged");
-        self.check_form(mistake, &ran, 3);
-        self.add(mistake, project, &arguments, &ran, &ran.stderr);
-        project.assert_nothing_left();
-    }
-
-    /// A candidate at fault: the loop goes on, and the record says why.
-    fn recorded(&mut self, mistake: &str, project: &Project) {
-        let arguments = ["run", "-n", "1"];
-        let ran = project.run(&arguments);
-        self.check(mistake, ran.code == Some(0), &ran.stderr);
-        let run = project.runs().pop().unwrap_or_default();
-        let word = |key: &str| run[key].as_str().unwrap_or_default().to_owned();
-        let recorded = format!(
-            "recorded: {} ({})\n{}",
-            word("status"),
-            word("reason"),
-            word("detail")
-        );
-        self.add(mistake, project, &arguments, &ran, &recorded);
-    }
-
-    /// Data goes to stdout, so an error leaves it empty; a message says what and what to do.
-    fn check_form(&mut self, mistake: &str, ran: &Ran, code: i32) {
-        let said = &ran.stderr;
-        self.check(
-            mistake,
-            ran.code == Some(code),
-            &format!("{:?}: {said}", ran.code),
-        );
-        self.check(mistake, ran.stdout.is_empty(), &ran.stdout);
-        if said.starts_with("An autonomous experiment loop") {
-            return; // The help is an answer too.
-        }
-        let error = said.lines().find_map(|line| line.strip_prefix("error: "));
-        let is_lowercase = error.is_some_and(|error| !error.starts_with(char::is_uppercase));
-        self.check(
-            mistake,
-            is_lowercase,
-            &format!("no lowercase error: {said}"),
-        );
-        let hints = [
-            "  hint: ",
-            "  tip: ",
-            "try '--help'",
-            "; use ",
-            "; it must be ",
-            "needs ",
-        ];
-        let has_hint = hints.iter().any(|mark| said.contains(mark));
-        self.check(mistake, has_hint, &format!("no hint: {said}"));
-    }
-
-    fn check(&mut self, mistake: &str, is_so: bool, problem: &str) {
-        if !is_so {
-            self.problems.push(format!("{mistake}: {problem}"));
-        }
-    }
-
-    fn add(&mut self, mistake: &str, project: &Project, arguments: &[&str], ran: &Ran, said: &str) {
-        let code = ran.code.unwrap_or_default();
-        let command = project.neutral(&arguments.join(" "));
-        let said = project.neutral(said);
-        let said: Vec<&str> = said.trim_end().lines().map(str::trim_end).collect();
-        self.text.push_str(&format!(
-            "\n### {mistake}\n\n`autoresearch {command}`: exit code {code}\n\n```text\n{}\n```\n",
-            said.join("\n")
-        ));
-    }
-}
-
-fn lines_of_ledger(project: &Project) -> String {
-    fs::read_to_string(project.root().join("experiments.jsonl")).unwrap_or_default()
-}
-
-impl Project {
-    /// A text without what differs from run to run.
-    fn neutral(&self, text: &str) -> String {
-        let root = self.root().canonicalize().expect("it is there");
-        let directory = root.parent().expect("a parent").to_path_buf();
-        let mut neutral = text.to_owned();
-        for (path, name) in [
-            (root, "<project>"),
-            (self.root(), "<project>"),
-            (directory, "<tmp>"),
-            (self.beside(""), "<tmp>/"),
-        ] {
-            neutral = neutral.replace(&path.display().to_string(), name);
-        }
-        let patterns = [
-            (r"\b[0-9a-f]{40}\b", "<commit>"),
-            (r"\bcommit [0-9a-f]{10}\b", "commit <commit>"),
-            (r"\btoy-[0-9a-f]{8}\b", "toy-<id>"),
-            (r"\b\d{8}-\d{6}-[0-9a-f]{4}\b", "<session>"),
-            (r"(?m)^it ran in (bubblewrap|Landlock).*$\n?", ""),
-        ];
-        for (pattern, name) in patterns {
-            let pattern = regex::Regex::new(pattern).expect("a pattern");
-            neutral = pattern.replace_all(&neutral, name).into_owned();
-        }
-        neutral
-    }
+fn unconfined() -> String {
+    CONFIG.replacen("\"min_run_ms\"", "\"sandbox\": \"off\", \"min_run_ms\"", 1)
 }
 
 /// The toy project with a config changed at one place.
 fn with_config(from: &str, to: &str) -> Project {
-    assert!(CONFIG.contains(from), "{from}");
-    Project::with_config(EXACT_SCRIPT, &CONFIG.replacen(from, to, 1))
+    let config = unconfined();
+    assert!(config.contains(from), "{from}");
+    Project::with_config(EXACT_SCRIPT, &config.replacen(from, to, 1))
 }
 
 /// With one more key.
@@ -170,7 +29,7 @@ fn with_key(key: &str) -> Project {
 }
 
 fn with_ideas(text: &str) -> Project {
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     project.write("ideas.md", text);
     project.commit("ideas");
     project
@@ -178,7 +37,7 @@ fn with_ideas(text: &str) -> Project {
 
 /// A project in which one candidate was judged and not kept.
 fn judged() -> Project {
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     project.ideas(&[("worse", &[("src/cost.txt", "101\n")])]);
     let _ = project.run(&["run", "-n", "1"]).expect(0);
     project
@@ -186,7 +45,7 @@ fn judged() -> Project {
 
 fn flags(answers: &mut Answers) {
     answers.chapter("Flags");
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     for (mistake, arguments) in [
         (
             "a flag that does not exist",
@@ -237,7 +96,7 @@ fn places(answers: &mut Answers) {
     project.git(&["clone", "--quiet", "--bare", ".", &bare]);
     answers.refused("a bare repository", &project, &["-C", &bare, "run"], 3);
 
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     // A place where not even root can make a directory.
     let nowhere = Path::new("/proc/autoresearch");
     answers.refused_with(
@@ -257,13 +116,13 @@ fn places(answers: &mut Answers) {
     );
     project.git(&["branch", "--quiet", "autoresearch"]);
     answers.refused("a branch whose name is in the way", &project, &["run"], 3);
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     project.ideas(&[("better", &[("src/cost.txt", "99\n")])]);
     let _ = project.run(&["run", "-n", "1"]).expect(0);
     project.git(&["checkout", "--quiet", "autoresearch/toy"]);
     answers.refused("the loop's branch is checked out", &project, &["run"], 3);
 
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     let held = hold_lock(&project);
     answers.refused("a second loop", &project, &["run"], 3);
     drop(held);
@@ -356,7 +215,7 @@ fn config(answers: &mut Answers) {
     ] {
         answers.refused(mistake, &project, &["run"], 2);
     }
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     fs::write(
         project.root().join("autoresearch.config.json"),
         b"{\"metric\": \"\xff\"}",
@@ -368,7 +227,7 @@ fn config(answers: &mut Answers) {
 
 fn scripts(answers: &mut Answers) {
     answers.chapter("Scripts");
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     project.write("autoresearch.sh", "echo METRIC cost=1\n");
     answers.refused("a script with uncommitted changes", &project, &["run"], 2);
     project.git(&["rm", "--quiet", "--force", "autoresearch.sh"]);
@@ -376,7 +235,7 @@ fn scripts(answers: &mut Answers) {
     answers.refused("no script", &project, &["run"], 2);
     project.write("autoresearch.sh", EXACT_SCRIPT);
     answers.refused("a script that was never committed", &project, &["run"], 2);
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     fs::remove_file(project.root().join("autoresearch.config.json")).expect("it was there");
     answers.refused("a config that was deleted", &project, &["run"], 2);
 
@@ -384,7 +243,7 @@ fn scripts(answers: &mut Answers) {
         ("a benchmark that fails", "echo oops >&2; exit 4\n"),
         (
             "a benchmark that a signal ends",
-            "bash -c 'kill -SEGV $$'\n",
+            "exec bash -c 'kill -SEGV $$'\n",
         ),
         ("a benchmark with a syntax error", "if then\n"),
         (
@@ -421,7 +280,7 @@ fn scripts(answers: &mut Answers) {
             "echo METRIC cost=5; echo DIGEST rows=\n",
         ),
     ] {
-        answers.stopped(mistake, &Project::new(script), &[]);
+        answers.stopped(mistake, &with_script(script), &[]);
     }
     let project = with_key("\"timeouts\": {\"benchmark_s\": 1}");
     project.write("autoresearch.sh", "sleep 600\n");
@@ -432,7 +291,7 @@ fn scripts(answers: &mut Answers) {
     answers.stopped("a build that fails", &project, &[]);
     let project = with_key(r#""build": ["make-of-nobody"]"#);
     answers.stopped("a build command that is not installed", &project, &[]);
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     project.write(
         "autoresearch.checks.sh",
         "echo 'test two_and_two failed'; exit 1\n",
@@ -444,8 +303,8 @@ fn scripts(answers: &mut Answers) {
 fn machine(answers: &mut Answers) {
     answers.chapter("The machine");
     let full = [("AUTORESEARCH_FAULT", Path::new("full:ledger-append"))];
-    answers.stopped("a full disk", &Project::new(EXACT_SCRIPT), &full);
-    let project = with_key("\"sandbox\": \"bwrap\"");
+    answers.stopped("a full disk", &with_script(EXACT_SCRIPT), &full);
+    let project = with_config("\"off\"", "\"bwrap\"");
     fs::create_dir(project.beside("empty")).expect("a directory");
     let path = project.beside("empty");
     answers.stopped(
@@ -483,7 +342,7 @@ fn ideas(answers: &mut Answers) {
     ] {
         answers.refused(mistake, &with_ideas(text), &["run"], 2);
     }
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     fs::write(
         project.root().join("ideas.md"),
         b"- [ ] **a** One.\n- [ ] **b** \xff\n",
@@ -508,7 +367,7 @@ fn ideas(answers: &mut Answers) {
             "--- a/src/cost.txt\n+++ b/src/cost.txt\n@@ -1 +1 @@\n".to_owned(),
         ),
     ] {
-        let project = Project::new(EXACT_SCRIPT);
+        let project = with_script(EXACT_SCRIPT);
         project.write("ideas/one.patch", &patch);
         project.write(
             "ideas.md",
@@ -517,7 +376,7 @@ fn ideas(answers: &mut Answers) {
         project.commit("ideas");
         answers.recorded(mistake, &project);
     }
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     project.ideas(&[("outside", &[("src/cost.txt", "99\n")])]);
     let patch = project
         .read("ideas/outside.patch")
@@ -566,7 +425,7 @@ fn agents(answers: &mut Answers) {
 
 fn ledgers(answers: &mut Answers) {
     answers.chapter("The ledger");
-    let project = Project::new(EXACT_SCRIPT);
+    let project = with_script(EXACT_SCRIPT);
     answers.refused("no ledger yet", &project, &["log"], 2);
     let project = judged();
     for (mistake, arguments) in [
@@ -718,19 +577,4 @@ fn the_most_likely_mistakes_are_answered_as_written_down() {
         got.keys().collect::<Vec<_>>(),
         expected.keys().collect::<Vec<_>>()
     );
-}
-
-/// The text by headings, so that a difference is small.
-fn sections(text: &str) -> BTreeMap<String, String> {
-    let mut chapter = "";
-    let mut all = BTreeMap::new();
-    for part in text.split("\n#").skip(1) {
-        let (heading, body) = part.split_once('\n').unwrap_or((part, ""));
-        if heading.starts_with("## ") {
-            all.insert(format!("{chapter}: {}", &heading[3..]), body.to_owned());
-        } else {
-            chapter = heading.trim_start_matches(['#', ' ']);
-        }
-    }
-    all
 }
