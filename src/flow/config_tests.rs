@@ -190,7 +190,7 @@ fn a_value_out_of_range_is_said_with_the_range() {
     );
     check_with(
         r#""scope": []"#,
-        "c.json: `scope` is empty, so no candidate could change anything",
+        "c.json: `scope` is empty, so no candidate could change anything; use [\"**\"] for every file",
     );
     check_with(
         r#""scope": ["src/[**"]"#,

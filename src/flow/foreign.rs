@@ -91,7 +91,10 @@ pub(crate) fn decode(
         Some("config") => pi_config(keys, place).map(Foreign::Config),
         Some("hook") => Ok(Foreign::Skipped),
         Some(other) => Err(place.unknown("type", other, &["config", "hook", "run"])),
-        None => Err(place.error("neither a run (no `run`) nor a config or hook line (no `type`)")),
+        None => {
+            Err(place
+                .unlike_a_ledger("neither a run (no `run`) nor a config or hook line (no `type`)"))
+        }
     }
 }
 

@@ -252,15 +252,12 @@ impl Samples {
         if let Some(Quote { line, problem }) = self.malformed.values().next() {
             return format!("; it has the malformed line `{line}`: {problem}");
         }
-        let names: Vec<&str> = self.values.keys().map(String::as_str).collect();
-        match &names[..] {
-            [] => String::new(),
-            names if names.len() <= SHOWN_MAX => format!("; it has {}", names.join(", ")),
-            names => format!(
-                "; it has {} and {} more",
-                names[..SHOWN_MAX].join(", "),
-                names.len() - SHOWN_MAX
-            ),
+        let shown = self.values.keys().take(SHOWN_MAX);
+        let names: Vec<String> = shown.map(|name| shorten(name)).collect();
+        match self.values.len() - names.len() {
+            _ if names.is_empty() => String::new(),
+            0 => format!("; it has {}", names.join(", ")),
+            more => format!("; it has {} and {more} more", names.join(", ")),
         }
     }
 

@@ -3,6 +3,7 @@
 //! `PROPTEST_CASES` sets the number of cases of each property, for example
 //! `PROPTEST_CASES=1000000 cargo test --release --test fuzz`.
 
+#[expect(dead_code, reason = "no file is written here")]
 #[path = "../support/ledger_of.rs"]
 mod ledger_of;
 

@@ -166,10 +166,11 @@ pub fn sections(text: &str) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for part in text.split("\n#").skip(1) {
         let (heading, body) = part.split_once('\n').unwrap_or((part, ""));
-        if heading.starts_with("## ") {
-            all.insert(format!("{chapter}: {}", &heading[3..]), body.to_owned());
-        } else {
-            chapter = heading.trim_start_matches(['#', ' ']);
+        match heading.strip_prefix("## ") {
+            Some(mistake) => {
+                all.insert(format!("{chapter}: {mistake}"), body.to_owned());
+            }
+            None => chapter = heading.trim_start_matches(['#', ' ']),
         }
     }
     all

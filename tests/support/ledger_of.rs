@@ -361,14 +361,12 @@ fn environment() -> Environment {
 
 /// Candidates that are made anew; those after them repeat them under other numbers, because a
 /// session's state grows with its candidates.
-#[allow(dead_code, reason = "not every test writes a file")]
 const FRESH: u64 = 2_000;
 
 /// Writes a ledger with so many candidates.
 ///
 /// # Errors
 /// Those of `out`.
-#[allow(dead_code, reason = "not every test writes a file")]
 pub fn write(runs: u64, out: &mut impl Write) -> io::Result<()> {
     let (mut ledger, lines) = LedgerOf::open();
     for line in lines {

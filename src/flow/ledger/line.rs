@@ -105,7 +105,7 @@ pub(super) fn is_torn(text: &[u8]) -> bool {
 
 fn head(text: &str, place: Place<'_>) -> Result<Head> {
     if !text.trim_start().starts_with('{') {
-        return Err(place.error("not a JSON object"));
+        return Err(place.unlike_a_ledger("not a JSON object"));
     }
     serde_json::from_str(text).map_err(|error| not_json(&error, text, place))
 }
@@ -122,7 +122,7 @@ fn not_json(error: &serde_json::Error, text: &str, place: Place<'_>) -> Error {
     let message = message
         .rsplit_once(" at line ")
         .map_or(message.as_str(), |(message, _)| message);
-    place.error(format!("not JSON: {message} at column {}", error.column()))
+    place.unlike_a_ledger(format!("not JSON: {message} at column {}", error.column()))
 }
 
 fn strict<'a, T: Deserialize<'a>>(text: &'a str, place: Place<'_>) -> Result<Box<T>> {

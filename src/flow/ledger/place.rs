@@ -21,12 +21,17 @@ const OTHER_FILE_HINT: &str = "known are experiments.jsonl and the logs of pi-au
 impl Place<'_> {
     /// `origin:number: problem`, a usage error.
     pub(crate) fn error(self, problem: impl std::fmt::Display) -> Error {
-        let hint = if self.number == 1 {
-            OTHER_FILE_HINT
+        Error::usage(format!("{}:{}: {problem}", self.origin, self.number)).hint(BAD_LINE_HINT)
+    }
+
+    /// The same for a line that is like none of a ledger; when it is the first, the file is none.
+    pub(crate) fn unlike_a_ledger(self, problem: impl std::fmt::Display) -> Error {
+        let error = self.error(problem);
+        if self.number == 1 {
+            error.hint(OTHER_FILE_HINT)
         } else {
-            BAD_LINE_HINT
-        };
-        Error::usage(format!("{}:{}: {problem}", self.origin, self.number)).hint(hint)
+            error
+        }
     }
 
     /// The error for a word that is none of the known ones; the hint names the nearest.
