@@ -149,7 +149,7 @@ pub enum Command {
     ///
     /// They are outside the checkout and only save time. The ledger and all commits stay.
     #[command(after_long_help = help::CLEAN)]
-    Clean,
+    Clean(JsonArgs),
     /// Print a completion script for a shell
     #[command(after_long_help = help::COMPLETIONS)]
     Completions(CompletionsArgs),

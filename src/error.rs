@@ -4,6 +4,86 @@ use std::fmt;
 
 use crate::exit::Exit;
 
+/// Longest message, characters; it may quote a file that is all one line.
+const MESSAGE_CHARS_MAX: usize = 1000;
+
+/// Names this similar to an unknown one are offered; 1 is equal.
+const SIMILARITY_MIN: f64 = 0.4;
+
+/// The known name that was probably meant by `given`, upper and lower case alike.
+pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing takes memory by the product of both lengths.
+    const GIVEN_CHARS_MAX: usize = 100;
+    let given: String = given.chars().take(GIVEN_CHARS_MAX).collect();
+    let given = given.to_lowercase();
+    let similarity =
+        |known: &str| strsim::normalized_damerau_levenshtein(&given, &known.to_lowercase());
+    known
+        .into_iter()
+        .map(|known| (similarity(known), known))
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
+/// A text that may quote anything, cut where it becomes too long for a message.
+pub fn cut(text: &str) -> String {
+    match text.char_indices().nth(MESSAGE_CHARS_MAX) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+/// The text of a file; `origin` names it in errors.
+///
+/// # Errors
+/// It is not UTF-8; the message has the line.
+pub fn utf8<'a>(bytes: &'a [u8], origin: &str) -> Result<&'a str> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        Error::usage(format!("{origin}:{line}: a byte that is not UTF-8"))
+            .hint("save the file as UTF-8")
+    })
+}
+
+/// What can be done about a failed operation of the operating system, when the error says nothing
+/// better.
+fn usual_remedy(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    use std::io::ErrorKind;
+    let no_space = "free some space on that file system and start again: what was recorded is kept";
+    let Some(error) = error.downcast_ref::<std::io::Error>() else {
+        // libgit2 hands on the system's words.
+        return error
+            .to_string()
+            .contains("No space left")
+            .then_some(no_space);
+    };
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(no_space),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Some("look at the rights of the file and of its directory: `ls -ld`")
+        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
+            Some("look at the path: is the file there, and its directory?")
+        }
+        _ => None,
+    }
+}
+
+/// Control characters made visible: what is quoted may come from anybody, and the terminal obeys.
+fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && !matches!(c, '\n' | '\t') {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// Which [`Exit`] an error ends the process with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -54,7 +134,7 @@ impl Error {
     fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: cut(&message.into()),
             hint: None,
             source: None,
         }
@@ -112,7 +192,8 @@ impl Error {
         }
     }
 
-    /// The whole text for a terminal: message, causes, hint; no trailing newline.
+    /// The whole text for a terminal: message, causes, hint, no control characters but line ends and
+    /// tabs; no trailing newline.
     pub fn render(&self) -> String {
         let mut text = format!("error: {}", self.message);
         let mut cause = std::error::Error::source(self);
@@ -120,10 +201,11 @@ impl Error {
             text.push_str(&format!("\n  caused by: {error}"));
             cause = error.source();
         }
-        if let Some(hint) = &self.hint {
+        let remedy = || usual_remedy(std::error::Error::source(self)?);
+        if let Some(hint) = self.hint.as_deref().or_else(remedy) {
             text.push_str(&format!("\n  hint: {hint}"));
         }
-        text
+        visible(&text)
     }
 }
 

@@ -117,7 +117,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Simulate(args) => command::simulate::run(&global, &args),
         Command::Doctor(args) => command::doctor::run(&global, &args),
         Command::Repair(args) => command::repair::run(&global, &args),
-        Command::Clean => command::clean::run(&global),
+        Command::Clean(args) => command::clean::run(&global, &args),
         Command::Completions(args) => Ok(command::completions::run(&args)),
         Command::Man(args) => command::man::run(&global, &args),
     }

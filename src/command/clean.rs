@@ -1,6 +1,7 @@
 //! `autoresearch clean`.
 
-use super::Global;
+use super::{Global, pretty};
+use crate::cli::JsonArgs;
 use crate::driver::open;
 use crate::edge::repo::Repo;
 use crate::edge::slots::{Slots, work_dir};
@@ -12,12 +13,16 @@ use crate::exit::Exit;
 ///
 /// # Errors
 /// A loop is at work, or something cannot be removed.
-pub fn run(global: &Global) -> Result<Exit> {
+pub fn run(global: &Global, args: &JsonArgs) -> Result<Exit> {
     let repo = Repo::discover(&global.directory)?;
     let _lock = open::take_lock(&repo)?;
     let root = work_dir(&repo);
     drop(Slots::open(&repo)?);
     remove_tree(&root)?;
-    super::print(&format!("removed {}", root.display()));
+    super::print(&if args.json {
+        pretty(&serde_json::json!({ "removed": root.display().to_string() }))
+    } else {
+        format!("removed {}", root.display())
+    });
     Ok(Exit::Ok)
 }

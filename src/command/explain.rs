@@ -38,8 +38,10 @@ pub fn run(global: &Global, args: &ExplainArgs) -> Result<Exit> {
             Some(run) => Error::usage(format!(
                 "{} has no run {run} recorded by this program; the last one is {last}",
                 path.display()
-            )),
-            None => Error::usage(format!("{} has no runs of this program", path.display())),
+            ))
+            .hint("`autoresearch log` lists the runs; those of other programs have no pairs"),
+            None => Error::usage(format!("{} has no runs of this program", path.display()))
+                .hint("`autoresearch run` records some; those of other programs have no pairs"),
         });
     };
     let differing = found.iter().filter(|(found, ..)| !found.holds()).count();

@@ -66,7 +66,9 @@ fn work(
         Some(path) => {
             let path = global.directory.join(path);
             let text = std::fs::read_to_string(&path).map_err(|error| {
-                Error::usage(format!("cannot read {}", path.display())).because(error)
+                Error::usage(format!("cannot read {}", path.display()))
+                    .because(error)
+                    .hint("`autoresearch finalize --plan FILE` writes one")
             })?;
             let origin = path.display().to_string();
             Plan::parse(

@@ -38,6 +38,10 @@ fn read_with(
             .because(error)
             .hint("`autoresearch run` creates it; `--file` reads another")
     })?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(Error::usage(format!("{} is a directory", path.display()))
+            .hint("`--file` takes a ledger, such as experiments.jsonl"));
+    }
     let mut reader = BufReader::with_capacity(1 << 18, file);
     let mut line = Vec::new();
     let mut number = 0;

@@ -60,6 +60,7 @@ fn find(path: &Path, run: u64) -> Result<(Entry, Segment)> {
             format!("the last one is {last}")
         };
         Error::usage(format!("{} has no run {run}; {known}", path.display()))
+            .hint("`autoresearch log` lists the runs")
     })
 }
 
@@ -70,12 +71,14 @@ fn diff(global: &Global, path: &Path, run: u64) -> Result<String> {
         Error::usage(format!(
             "run {run} was recorded by another program, without its change"
         ))
+        .hint(format!("`autoresearch show {run}` has what is known"))
     })?;
     let Some(candidate) = &line.candidate else {
         return Err(Error::usage(format!(
             "run {run} never became a commit: {}",
             line.reason.describe()
-        )));
+        ))
+        .hint(format!("`autoresearch show {run}` says more")));
     };
     let repo = Repo::discover(&global.directory)?;
     let (parent, candidate) = (commit_id(&line.parent)?, commit_id(candidate)?);

@@ -64,6 +64,8 @@ pub fn judge(
         .timeouts
         .candidate_s
         .unwrap_or(f64::INFINITY);
+    // How long the last screening pair took; 0 before the first.
+    let mut pair_s = 0.0;
     loop {
         bench.interrupts.check()?;
         match trial.next_need() {
@@ -79,7 +81,19 @@ pub fn judge(
                 gate = run_gate(bench, console, &mut trial, sides)?;
                 fault::reached("gate-run");
             }
+            // A pair that would not be done in time is not begun; one is measured in any case.
+            Need::Pair(plan)
+                if plan.phase == Phase::Screen
+                    && pair_s > 0.0
+                    && bench.spent.measure_s + pair_s > limit_s =>
+            {
+                trial.end(
+                    Reason::Inconclusive,
+                    format!("within {limit_s} s of benchmark time, the limit"),
+                );
+            }
             Need::Pair(plan) => {
+                let before_s = bench.spent.measure_s;
                 let (done, most) = trial.progress();
                 console.phase(phase_name(plan.phase));
                 console.pairs(done, most);
@@ -91,12 +105,8 @@ pub fn judge(
                     }
                     Measured::CandidateFailed(reason, detail) => trial.end(reason, detail),
                 }
-                if plan.phase == Phase::Screen && bench.spent.measure_s > limit_s && trial.is_open()
-                {
-                    trial.end(
-                        Reason::Inconclusive,
-                        format!("after {limit_s} s of benchmark time, the limit"),
-                    );
+                if plan.phase == Phase::Screen {
+                    pair_s = bench.spent.measure_s - before_s;
                 }
             }
         }
@@ -262,6 +272,10 @@ fn as_often(parent: &Run, candidate: Run) -> Run {
     }
 }
 
+/// How a benchmark gives its values.
+const BAD_METRIC_HINT: &str = "autoresearch.sh must print a line `METRIC name=number` for each metric \
+    of the config, from the first column; what can be zero needs `\"allow_zero\": true`";
+
 /// The error for a benchmark that fails where it must not.
 pub fn unchanged_code_fails(sandbox: Sandbox, reason: Reason, detail: &str) -> Error {
     let error = Error::environment(format!(
@@ -270,10 +284,14 @@ pub fn unchanged_code_fails(sandbox: Sandbox, reason: Reason, detail: &str) -> E
     ));
     // What it printed or used was read, and is not enough: the detail says why.
     if reason == Reason::BadMetric {
-        return error.hint(detail);
+        return error.because(detail).hint(BAD_METRIC_HINT);
     }
+    let advice = match reason {
+        Reason::Timeout => "raise `timeouts.benchmark_s`, or let it do less",
+        _ => "run it by hand: `bash autoresearch.sh`",
+    };
     error.hint(format!(
-        "run it by hand: `bash autoresearch.sh`; what it said:\n{detail}{}",
+        "{advice}; what it said:\n{detail}{}",
         sandbox.hint()
     ))
 }

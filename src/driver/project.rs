@@ -6,7 +6,7 @@ use git2::Oid;
 use sha2::{Digest, Sha256};
 
 use crate::edge::repo::Repo;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Result, utf8};
 use crate::flow::config::{CONFIG_FILE, Config};
 use crate::flow::record::LEDGER_FILE;
 
@@ -91,9 +91,9 @@ impl Project {
     /// It cannot be read or is not valid.
     pub fn config_now(&self) -> Result<Config> {
         let path = self.checkout.join(&self.config_path);
-        let text =
-            std::fs::read_to_string(&path).context(|| format!("cannot read {}", path.display()))?;
-        Config::parse(&text, &self.config_path.display().to_string())
+        let text = std::fs::read(&path).context(|| format!("cannot read {}", path.display()))?;
+        let origin = self.config_path.display().to_string();
+        Config::parse(utf8(&text, &origin)?, &origin)
     }
 
     /// The directory of scripts, ledger and ideas, relative to the checkout.
@@ -152,10 +152,8 @@ impl Project {
                 self.config_path.display()
             ))
         })?;
-        let config = Config::parse(
-            &String::from_utf8_lossy(&config_text),
-            &self.config_path.display().to_string(),
-        )?;
+        let origin = self.config_path.display().to_string();
+        let config = Config::parse(utf8(&config_text, &origin)?, &origin)?;
         let work = self.work(&config);
         let script_path = work.join(SCRIPT_FILE);
         let script = read(&script_path)?.ok_or_else(|| {

@@ -9,15 +9,16 @@ use super::bench::Bench;
 use super::engine::commit_id;
 use super::open::Opened;
 use super::propose_agent;
+use crate::edge::child_env;
 use crate::edge::console::Console;
 use crate::edge::ledger_file;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Result, utf8};
 use crate::flow::config_parts::{Knob, ProposerName};
 use crate::flow::proposal::{Change, Proposal};
 use crate::flow::record::Reason;
 use crate::propose::ideas::{self, Backlog};
 use crate::propose::plan::Plan;
-use crate::propose::{ideas_file, knob, patch, tune};
+use crate::propose::{agent_presets, ideas_file, knob, patch, tune};
 
 /// A proposal with the tree it makes of the incumbent, or why it makes none.
 #[derive(Debug, Clone)]
@@ -43,13 +44,23 @@ impl Proposers {
     /// Proposers in the order in which they are asked.
     ///
     /// # Errors
-    /// The backlog is malformed, or `agent` is asked for and not configured.
+    /// The backlog is malformed, or `agent` is asked for and not configured or not installed.
     pub fn new(order: Vec<ProposerName>, opened: &Opened) -> Result<Self> {
         if order.contains(&ProposerName::Agent) && opened.pinned.config.agent.is_none() {
             return Err(Error::usage(
                 "proposer `agent` needs an `agent` in autoresearch.config.json",
             )
             .hint("for example `\"agent\": {\"preset\": \"claude\"}`"));
+        }
+        if order.contains(&ProposerName::Agent)
+            && let Some(spec) = &opened.pinned.config.agent
+            && let Some(program) = agent_presets::program(spec)
+            && !child_env::has_program(&program)
+        {
+            return Err(Error::environment(format!(
+                "the agent's program `{program}` is not in PATH"
+            ))
+            .hint("install it, or write its path in `agent.command` of autoresearch.config.json"));
         }
         let backlog = read_backlog(opened)?;
         let origin = ideas_path(opened).display().to_string();
@@ -142,12 +153,13 @@ fn ideas_path(opened: &Opened) -> std::path::PathBuf {
 /// The backlog as it is in the checkout now: a person may add to it while the loop runs.
 fn read_backlog(opened: &Opened) -> Result<Backlog> {
     let path = ideas_path(opened);
-    let text = match std::fs::read_to_string(&path) {
+    let text = match std::fs::read(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error).context(|| format!("cannot read {}", path.display())),
     };
-    ideas_file::parse(&text, &path.display().to_string())
+    let origin = path.display().to_string();
+    ideas_file::parse(utf8(&text, &origin)?, &origin)
 }
 
 /// Each knob's value in the incumbent.

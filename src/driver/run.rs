@@ -273,7 +273,10 @@ fn required(
             value,
         }),
         None if name == DRIVER_INSTRUCTIONS => Ok(()),
-        None => Err(MetricError::Missing { name: name.clone() }),
+        None => Err(MetricError::Missing {
+            name: name.clone(),
+            instead: String::new(),
+        }),
     }
 }
 

@@ -16,8 +16,7 @@ pub struct Counts(TempDir);
 /// # Errors
 /// No directory in `PATH` has it.
 pub fn check() -> Result<()> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&path).any(|directory| directory.join("valgrind").is_file()) {
+    if super::child_env::has_program("valgrind") {
         return Ok(());
     }
     Err(

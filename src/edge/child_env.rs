@@ -117,3 +117,9 @@ fn names_a_directory(line: &str) -> bool {
     let key = key.trim().trim_start_matches("build.");
     ["target-dir", "build-dir"].contains(&key)
 }
+/// Whether a child can start this program: a directory in `PATH` has it, or it is a path itself.
+pub fn has_program(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    program.contains('/')
+        || std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+}

@@ -117,9 +117,11 @@ fn open(path: &Path) -> Result<File> {
                 .ok();
             Ok(file)
         }
-        Err(_) => {
-            File::open(path).context(|| format!("cannot open the lock file {}", path.display()))
-        }
+        Err(_) => File::open(path).map_err(|error| {
+            Error::environment(format!("cannot open the lock file {}", path.display()))
+                .because(error)
+                .hint("AUTORESEARCH_MACHINE_LOCK names another place for the machine's")
+        }),
     }
 }
 

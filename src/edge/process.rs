@@ -151,12 +151,11 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
             Ok(())
         })
         .start()
-        .context(|| {
-            format!(
-                "cannot start `{}` in {}",
-                job.command.join(" "),
-                job.dir.display()
-            )
+        .map_err(|error| {
+            let (command, dir) = (job.command.join(" "), job.dir.display());
+            Error::environment(format!("cannot start `{command}` in {dir}"))
+                .because(error)
+                .hint("is the program installed, and in PATH?")
         })?;
     let pid = *handle
         .pids()

@@ -19,6 +19,12 @@ impl Repo {
     /// # Errors
     /// There is none, or it is bare.
     pub fn discover(dir: &Path) -> Result<Self> {
+        if !dir.is_dir() {
+            return Err(
+                Error::usage(format!("there is no directory {}", dir.display()))
+                    .hint("`-C` takes the directory of your project"),
+            );
+        }
         let inner = Repository::discover(dir).map_err(|error| {
             Error::environment(format!("{} is not in a git repository", dir.display()))
                 .because(error)
@@ -67,7 +73,9 @@ impl Repo {
             .and_then(|object| object.peel_to_commit())
             .map(|commit| commit.id())
             .map_err(|error| {
-                Error::usage(format!("`{revision}` names no commit here")).because(error)
+                Error::usage(format!("`{revision}` names no commit here"))
+                    .because(error)
+                    .hint("`git log --oneline --all` lists them; a shallow clone may lack it: `git fetch --unshallow`")
             })
     }
 
@@ -111,6 +119,9 @@ impl Repo {
             .map_err(|error| {
                 Error::usage(format!("commit {commit} has no parent to compare with"))
                     .because(error)
+                    .hint(
+                        "take a later commit, or `git fetch --unshallow` when the clone is shallow",
+                    )
             })
     }
 

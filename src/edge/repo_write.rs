@@ -13,7 +13,7 @@ use git2::{ApplyOptions, IndexAddOption, Oid, Repository, Signature};
 use super::fault;
 use super::repo::Repo;
 use super::repo_locks::RefWrite;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Result, cut};
 
 impl Repo {
     /// Commits a tree on top of `parent`; no branch moves.
@@ -76,7 +76,7 @@ impl Repo {
             Err(error) => {
                 return Ok(Err(format!(
                     "it is no patch in git's format: {}",
-                    error.message()
+                    cut(error.message())
                 )));
             }
         };
@@ -94,7 +94,7 @@ impl Repo {
                     .and_then(|()| index.write_tree_to(&self.inner));
                 written.context(context).map(Ok)
             }
-            Err(error) => Ok(Err(error.message().to_owned())),
+            Err(error) => Ok(Err(cut(error.message()))),
         }
     }
 

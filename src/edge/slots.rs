@@ -100,7 +100,11 @@ impl Slots {
     /// The directory cannot be written.
     pub fn open(repo: &Repo) -> Result<Self> {
         let root = work_dir(repo);
-        fs::create_dir_all(&root).context(|| format!("cannot create {}", root.display()))?;
+        fs::create_dir_all(&root).map_err(|error| {
+            Error::environment(format!("cannot create {}", root.display()))
+                .because(error)
+                .hint("it holds worktrees and build caches; AUTORESEARCH_WORK_DIR names another place")
+        })?;
         let root = root
             .canonicalize()
             .context(|| format!("cannot find {}", root.display()))?;

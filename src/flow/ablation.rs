@@ -24,7 +24,8 @@ pub enum Worth {
     Costs,
     /// The interval holds both 0 and a gain worth having.
     CannotTell,
-    /// Without it the head does not build, run, or revert: later commits rest on it.
+    /// It cannot be taken out: it does not revert cleanly, nothing of it is left, or without it the
+    /// head does not build or run.
     Needed,
 }
 
@@ -55,7 +56,7 @@ impl Worth {
             Self::NoLongerPays => "no longer pays",
             Self::Costs => "costs",
             Self::CannotTell => "cannot tell",
-            Self::Needed => "needed by later commits",
+            Self::Needed => "cannot be taken out",
         }
     }
 }

@@ -202,6 +202,8 @@ impl Config {
     /// # Errors
     /// Not JSON, an unknown key, a value of the wrong type or out of range, each with its place.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
+        // Some editors begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let config = Self::deserialize(&mut deserializer)
             .and_then(|config| deserializer.end().map(|()| config))
@@ -212,7 +214,8 @@ impl Config {
             let (most, bound) = (config.max_pairs, config.false_keeps_per_200);
             return Err(Error::usage(format!(
                 "{origin}: `max_pairs` is {most}; with {bound} false keeps per 200 nothing can be kept in fewer than {needed} pairs"
-            )));
+            ))
+            .hint(format!("raise `max_pairs` to {needed}, or `false_keeps_per_200`")));
         }
         Ok(config)
     }
@@ -286,7 +289,8 @@ impl Config {
         if self.scope.is_empty() {
             return fail(
                 "scope",
-                "is empty, so no candidate could change anything".to_owned(),
+                "is empty, so no candidate could change anything; use [\"**\"] for every file"
+                    .to_owned(),
             );
         }
         if self.proposers.is_empty() {
@@ -296,7 +300,10 @@ impl Config {
             return fail("build", "is an empty command".to_owned());
         }
         if self.build.is_none() && !self.artifacts.is_empty() {
-            return fail("artifacts", "needs a `build`, which makes them".to_owned());
+            return fail(
+                "artifacts",
+                "needs a `build`, the command that makes them".to_owned(),
+            );
         }
         if let Some(name) = &self.hold_out_env
             && let Err(problem) = super::config_names::check_hold_out_name(name)
@@ -353,6 +360,13 @@ impl Config {
                         "{origin}: `{field}[{index}]` is no glob: {error}"
                     )));
                 }
+            }
+            // Globs that cannot be compiled together would protect nothing.
+            if let Err(error) = super::scope::compile(globs) {
+                return Err(Error::usage(format!(
+                    "{origin}: `{field}` is too much to compile: {error}"
+                ))
+                .hint("use fewer or shorter globs, such as `src/**`"));
             }
         }
         Ok(())

@@ -3,10 +3,13 @@
 
 use std::fmt::Write as _;
 
-use crate::error::Error;
+use crate::error::{Error, nearest};
 
-/// Names this similar to an unknown one are offered; 1 is equal.
-const SIMILARITY_MIN: f64 = 0.4;
+/// Where the types and ranges are.
+const TYPES_HINT: &str = "docs/config.md has every key with its type, range and an example";
+/// The mistakes that people make in JSON.
+const SYNTAX_HINT: &str =
+    "JSON has no comments, no comma after the last entry, and double quotes around every text";
 
 /// What is wrong with `text`, the content of the file `origin`: place, key, problem, and a hint.
 pub(super) fn explain(error: &serde_json::Error, text: &str, origin: &str) -> Error {
@@ -19,7 +22,10 @@ pub(super) fn explain(error: &serde_json::Error, text: &str, origin: &str) -> Er
         return Error::usage(format!("{origin}: it is no JSON object"))
             .hint("the least that is valid: {\"metric\": \"total_ms\"}");
     }
+    // serde_json counts a number that no type can hold as a mistake of the syntax.
+    let is_range = message == "number out of range";
     let key = match error.classify() {
+        _ if is_range => path_at(text, error.line(), error.column()),
         serde_json::error::Category::Data => path_at(text, error.line(), error.column()),
         serde_json::error::Category::Io
         | serde_json::error::Category::Syntax
@@ -38,7 +44,14 @@ pub(super) fn explain(error: &serde_json::Error, text: &str, origin: &str) -> Er
             );
             Error::usage(problem).hint(unknown.hint())
         }
-        None => Error::usage(format!("{place}: {inside}{}", in_json_words(message))),
+        None => {
+            let hint = match error.classify() {
+                serde_json::error::Category::Data => TYPES_HINT,
+                _ if is_range => TYPES_HINT,
+                _ => SYNTAX_HINT,
+            };
+            Error::usage(format!("{place}: {inside}{}", in_json_words(message))).hint(hint)
+        }
     }
 }
 
@@ -65,17 +78,8 @@ impl<'a> Unknown<'a> {
 
     /// The nearest name when one is near, else all of them.
     fn hint(&self) -> String {
-        let folded = self.given.to_lowercase();
-        let similarity =
-            |name: &str| strsim::normalized_damerau_levenshtein(&folded, &name.to_lowercase());
-        let nearest = self
-            .known
-            .iter()
-            .map(|known| (similarity(known), known))
-            .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        match nearest {
-            Some((_, known)) => format!("did you mean `{known}`?"),
+        match nearest(self.given, self.known.iter().copied()) {
+            Some(known) => format!("did you mean `{known}`?"),
             None => format!("known: {}", self.known.join(", ")),
         }
     }

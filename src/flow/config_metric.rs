@@ -33,6 +33,13 @@ fn default_weight() -> f64 {
     1.0
 }
 
+impl MetricPart {
+    /// Whether 0 is one of its values: the config says so, or it is a count of the driver's.
+    pub fn may_be_zero(&self) -> bool {
+        self.allow_zero || super::driver_metrics::may_be_zero(&self.name)
+    }
+}
+
 impl MetricSpec {
     /// Whether the metric is computed from parts.
     pub fn is_composite(&self) -> bool {
@@ -49,7 +56,7 @@ impl MetricSpec {
             .parts
             .iter()
             .map(|part| {
-                let value = *values.get(&part.name)? + f64::from(u8::from(part.allow_zero));
+                let value = *values.get(&part.name)? + f64::from(u8::from(part.may_be_zero()));
                 let log = (value > 0.0).then(|| value.ln())?;
                 Some(if part.direction == self.direction {
                     log

@@ -43,10 +43,13 @@ pub(super) fn check_hold_out_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Longest such name, bytes; a branch is a file in git's directory.
+const BRANCH_NAME_MAX: usize = 100;
+
 /// Whether `name` can end a branch name without surprises on any file system.
 pub fn is_branch_component(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
-    !name.is_empty()
+    (1..=BRANCH_NAME_MAX).contains(&name.len())
         && name.chars().all(allowed)
         && !name.starts_with(['.', '-'])
         && !name.ends_with('.')

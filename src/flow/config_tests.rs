@@ -5,7 +5,14 @@ use super::*;
 fn check(text: &str, expected: &str) {
     let error = Config::parse(text, "c.json").expect_err(text);
     assert_eq!(error.exit(), crate::exit::Exit::Usage, "{text}");
-    assert_eq!(error.render(), format!("error: {expected}"), "{text}");
+    let hints = [
+        "docs/config.md has every key with its type, range and an example",
+        "JSON has no comments, no comma after the last entry, and double quotes around every text",
+    ];
+    let hinted = hints.map(|hint| format!("error: {expected}\n  hint: {hint}"));
+    let rendered = error.render();
+    let is_expected = rendered == format!("error: {expected}") || hinted.contains(&rendered);
+    assert!(is_expected, "{text}\n{rendered}\n{expected}");
 }
 
 /// As [`check`], for a config that is valid but for `keys`.
@@ -183,7 +190,7 @@ fn a_value_out_of_range_is_said_with_the_range() {
     );
     check_with(
         r#""scope": []"#,
-        "c.json: `scope` is empty, so no candidate could change anything",
+        "c.json: `scope` is empty, so no candidate could change anything; use [\"**\"] for every file",
     );
     check_with(
         r#""scope": ["src/[**"]"#,

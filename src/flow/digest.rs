@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::metric::is_metric_name;
+use super::metric::{is_metric_name, shorten};
 use super::record::DigestCheck;
 
 /// Most distinct names in one run.
@@ -89,7 +89,7 @@ impl Digests {
             None => {}
             Some(Ok((name, value))) => self.push(name, value),
             Some(Err(problem)) => self.fail(DigestError::Malformed {
-                line: line.chars().take(100).collect(),
+                line: shorten(line),
                 problem,
             }),
         }

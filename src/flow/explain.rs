@@ -149,7 +149,7 @@ impl Explanation {
                 (Recomputed::EndedFromOutside, None)
             }
         };
-        if differences.is_empty() && !recomputed.agrees(line) {
+        if differences.is_empty() && !recomputed.agrees(line, setup) {
             differences.push(format!(
                 "the verdict on record is {:?}; the pairs lead to {:?}",
                 line.reason.describe(),
@@ -186,7 +186,7 @@ impl Explanation {
 
 impl Recomputed {
     /// Whether the verdict on record is what the pairs lead to.
-    fn agrees(self, line: &RunLine) -> bool {
+    fn agrees(self, line: &RunLine, setup: &TrialSetup) -> bool {
         match self {
             Self::Verdict(reason) => reason == line.reason,
             Self::ReachesGate => match line.reason {
@@ -199,7 +199,7 @@ impl Recomputed {
                 _ => false,
             },
             Self::EndedFromOutside => match line.reason {
-                Reason::Inconclusive => line.pairs.iter().any(is_screen),
+                Reason::Inconclusive => setup.is_timed && line.pairs.iter().any(is_screen),
                 reason => reason.ends_from_outside(),
             },
         }

@@ -91,7 +91,10 @@ pub(crate) fn decode(
         Some("config") => pi_config(keys, place).map(Foreign::Config),
         Some("hook") => Ok(Foreign::Skipped),
         Some(other) => Err(place.unknown("type", other, &["config", "hook", "run"])),
-        None => Err(place.error("neither a run (no `run`) nor a config or hook line (no `type`)")),
+        None => {
+            Err(place
+                .unlike_a_ledger("neither a run (no `run`) nor a config or hook line (no `type`)"))
+        }
     }
 }
 
@@ -295,17 +298,20 @@ fn number(keys: &Map<String, Value>, key: &str, place: Place<'_>) -> Result<Opti
     }
 }
 
-/// A whole number of at least 0; JavaScript also writes it as `3.0` or `1.7e12`.
+/// A whole number from 0 to 2^53 - 1; JavaScript also writes it as `3.0` or `1.7e12`. What is larger
+/// may have been rounded, so it is nobody's number.
 fn whole(keys: &Map<String, Value>, key: &str, place: Place<'_>) -> Result<Option<u64>> {
-    /// 2^53, up to which every whole number is a `f64`.
-    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    /// 2^53 - 1, up to which no two whole numbers are one `f64`.
+    const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
     let Some(value) = number(keys, key, place)? else {
         return Ok(None);
     };
     if (0.0..=EXACT_MAX).contains(&value) && value.fract() == 0.0 {
         Ok(Some(value as u64))
     } else {
-        Err(place.error(format!("`{key}`: {value} is no whole number of at least 0")))
+        Err(place.error(format!(
+            "`{key}`: {value} is no whole number from 0 to 2^53 - 1"
+        )))
     }
 }
 

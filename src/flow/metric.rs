@@ -8,8 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most samples of one name in one run; more is a broken script.
-pub const SAMPLES_MAX: usize = 100_000;
+/// Most samples in one run, all names together; more is a broken script.
+pub const SAMPLES_MAX: usize = 1_000_000;
 /// Most distinct names in one run (codex-autoresearch's limit).
 pub const NAMES_MAX: usize = 512;
 /// Longest line that can be a METRIC line, bytes; a longer one is output.
@@ -93,8 +93,9 @@ pub fn parse_line(line: &str) -> Line<'_> {
         return malformed(name, "something follows the value");
     }
     match parse_decimal(text) {
-        Some(value) if value.is_finite() => Line::Sample { name, value },
-        Some(_) => malformed(name, "the value is not finite"),
+        Some(value) if !value.is_finite() => malformed(name, "the value is not finite"),
+        Some(0.0) if !is_zero(text) => malformed(name, "the value is too near zero"),
+        Some(value) => Line::Sample { name, value },
         None => malformed(name, "the value is no decimal number"),
     }
 }
@@ -112,10 +113,17 @@ fn parse_decimal(text: &str) -> Option<f64> {
     }
 }
 
+/// Whether a decimal has no digit but zeros before its exponent: others may still be rounded to 0.
+fn is_zero(decimal: &str) -> bool {
+    let mantissa = decimal.split(['e', 'E']).next().unwrap_or_default();
+    !mantissa.contains(|c: char| ('1'..='9').contains(&c))
+}
+
 /// The samples of one run, fed line by line so that the output never has to be in memory.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Samples {
     values: BTreeMap<String, Vec<f64>>,
+    count: usize,
     malformed: BTreeMap<String, Quote>,
     overflow: Option<String>,
 }
@@ -130,10 +138,12 @@ struct Quote {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum MetricError {
     /// No line names it.
-    #[error("the output has no `METRIC {name}=...` line")]
+    #[error("the output has no `METRIC {name}=...` line{instead}")]
     Missing {
         /// The metric.
         name: String,
+        /// What the output has in its place, as the end of the sentence.
+        instead: String,
     },
     /// A line names it and cannot be read.
     #[error("malformed METRIC line `{line}`: {problem}")]
@@ -171,14 +181,19 @@ impl Samples {
             Line::Output => {}
             Line::Sample { name, value } => self.push(name, value),
             Line::Malformed { name, problem } => {
-                if self.malformed.len() < NAMES_MAX {
-                    self.malformed
-                        .entry(name.to_owned())
-                        .or_insert_with(|| Quote {
-                            line: shorten(line),
-                            problem,
-                        });
+                if self.malformed.contains_key(name) {
+                    return;
                 }
+                if self.malformed.len() == NAMES_MAX {
+                    // The one that is not noted might be about a metric that counts.
+                    self.overflow = Some(format!(
+                        "the output has more than {NAMES_MAX} malformed METRIC lines"
+                    ));
+                    return;
+                }
+                let line = shorten(line);
+                self.malformed
+                    .insert(name.to_owned(), Quote { line, problem });
             }
         }
     }
@@ -188,14 +203,14 @@ impl Samples {
             self.overflow = Some(format!("the output has more than {NAMES_MAX} metric names"));
             return;
         }
-        let samples = self.values.entry(name.to_owned()).or_default();
-        if samples.len() == SAMPLES_MAX {
+        if self.count == SAMPLES_MAX {
             self.overflow = Some(format!(
-                "the output has more than {SAMPLES_MAX} samples of {name}"
+                "the output has more than {SAMPLES_MAX} METRIC lines"
             ));
             return;
         }
-        samples.push(value);
+        self.count += 1;
+        self.values.entry(name.to_owned()).or_default().push(value);
     }
 
     /// The value of a metric that must be there: the median of its samples.
@@ -214,6 +229,7 @@ impl Samples {
         }
         let samples = self.values.get(name).ok_or_else(|| MetricError::Missing {
             name: name.to_owned(),
+            instead: self.instead(),
         })?;
         if let Some(&value) = samples.iter().find(|&&value| value < 0.0 && allow_zero) {
             return Err(MetricError::Negative {
@@ -228,6 +244,21 @@ impl Samples {
             });
         }
         Ok(median(samples))
+    }
+
+    /// What the output has instead of a metric's line: malformed lines, else other metrics.
+    fn instead(&self) -> String {
+        const SHOWN_MAX: usize = 5;
+        if let Some(Quote { line, problem }) = self.malformed.values().next() {
+            return format!("; it has the malformed line `{line}`: {problem}");
+        }
+        let shown = self.values.keys().take(SHOWN_MAX);
+        let names: Vec<String> = shown.map(|name| shorten(name)).collect();
+        match self.values.len() - names.len() {
+            _ if names.is_empty() => String::new(),
+            0 => format!("; it has {}", names.join(", ")),
+            more => format!("; it has {} and {more} more", names.join(", ")),
+        }
     }
 
     /// The metrics that the run printed more than once.
@@ -257,7 +288,7 @@ pub fn median(samples: &[f64]) -> f64 {
 }
 
 /// At most 120 characters of a line, control characters made visible.
-fn shorten(line: &str) -> String {
+pub(super) fn shorten(line: &str) -> String {
     let mut text: String = line
         .trim_end()
         .chars()

@@ -48,11 +48,15 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Compiles globs that were checked when the config was read; `*` does not match `/`.
+    /// Compiles globs that were checked when the config was read; `*` does not match `/`. With one
+    /// that cannot be compiled, a candidate may change nothing.
     pub fn new(allowed: &[String], protected: &[String]) -> Self {
-        Self {
-            allowed: compile(allowed),
-            protected: compile(protected),
+        match (compile(allowed), compile(protected)) {
+            (Ok(allowed), Ok(protected)) => Self { allowed, protected },
+            (Err(_), _) | (_, Err(_)) => Self {
+                allowed: GlobSet::empty(),
+                protected: GlobSet::empty(),
+            },
         }
     }
 
@@ -98,21 +102,21 @@ impl Scope {
     }
 }
 
-fn compile(globs: &[String]) -> GlobSet {
+/// Compiles globs as a scope has them.
+///
+/// # Errors
+/// One is malformed, or all together are too large to compile.
+pub(super) fn compile(globs: &[String]) -> Result<GlobSet, globset::Error> {
     let mut builder = GlobSetBuilder::new();
     for text in globs {
         let glob = globset::GlobBuilder::new(text)
             .literal_separator(true)
             .build();
-        if let Ok(glob) = glob {
-            builder.add(glob);
-        }
+        builder.add(glob?);
         // A directory named without a trailing `/**` means all below it.
-        if let Ok(below) = Glob::new(&format!("{}/**", text.trim_end_matches('/'))) {
-            builder.add(below);
-        }
+        builder.add(Glob::new(&format!("{}/**", text.trim_end_matches('/')))?);
     }
-    builder.build().unwrap_or_else(|_| GlobSet::empty())
+    builder.build()
 }
 
 #[cfg(test)]

@@ -365,6 +365,7 @@ impl SessionState {
             self_report,
             hold_out: self.opened.config.hold_out_env.is_some(),
             builds_in_run: self.opened.config.build.is_none(),
+            is_timed: self.opened.config.timeouts.candidate_s.is_some(),
         })
     }
 }
@@ -424,7 +425,7 @@ pub fn judged(config: &Config) -> (Judged, Vec<(Judged, Option<f64>)>) {
             let metric = Judged {
                 name: part.name.clone(),
                 direction: part.direction,
-                allow_zero: part.allow_zero,
+                allow_zero: part.may_be_zero(),
             };
             guards.push((metric, part.tolerance_percent));
         }

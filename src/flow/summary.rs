@@ -33,7 +33,7 @@ pub struct Counts {
 
 /// One kept run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Kept {
+pub struct KeptRun {
     /// Its number.
     pub run: u64,
     /// Full commit id, or what the log has of it.
@@ -52,7 +52,7 @@ pub struct SessionSummary {
     /// How its runs ended.
     pub counts: Counts,
     /// The kept ones that are still in the head, in order.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<KeptRun>,
     /// Kept runs that `ablate` took out again.
     pub dropped: Vec<u64>,
     /// The commit after the last drop, when nothing was kept since.
@@ -158,7 +158,7 @@ impl SessionSummary {
         if entry.status == Status::Keep {
             self.head_after_drop = None;
             let full = line.and_then(|line| line.candidate.clone());
-            self.kept.push(Kept {
+            self.kept.push(KeptRun {
                 run: entry.run,
                 commit: full.unwrap_or_else(|| entry.commit.clone()),
                 description: entry.description.clone(),

@@ -44,6 +44,8 @@ pub struct TrialSetup {
     pub hold_out: bool,
     /// Whether the first run in a slot may have to build: then an exact metric needs a warm-up too.
     pub builds_in_run: bool,
+    /// Whether the screening may end because the candidate's time is over.
+    pub is_timed: bool,
 }
 
 impl TrialSetup {

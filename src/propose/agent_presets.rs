@@ -70,6 +70,15 @@ pub fn command_line(
     }
 }
 
+/// The program that an agent is, as it is written in the config; `None` when none is.
+pub fn program(spec: &AgentSpec) -> Option<String> {
+    let template = spec.preset.map(preset_template);
+    template
+        .or_else(|| spec.command.clone())?
+        .into_iter()
+        .next()
+}
+
 /// Names in the working directory, as globs, that a CLI leaves behind and that are not its change.
 pub fn leftovers(preset: AgentPreset) -> &'static [&'static str] {
     match preset {

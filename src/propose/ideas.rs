@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::number::same_value;
 use super::plan::Plan;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::flow::config_parts::Knob;
 use crate::flow::proposal::Tried;
 use crate::flow::record::Status;
@@ -71,19 +71,9 @@ pub fn check_knobs(backlog: &Backlog, knobs: &[Knob], origin: &str) -> Result<()
         if knobs.iter().any(|known| known.name == *knob) {
             continue;
         }
-        let nearest = knobs
-            .iter()
-            .map(|known| {
-                (
-                    strsim::normalized_damerau_levenshtein(knob, &known.name),
-                    known,
-                )
-            })
-            .filter(|(similarity, _)| *similarity >= 0.4)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        let hint = nearest.map_or_else(
+        let hint = nearest(knob, knobs.iter().map(|known| known.name.as_str())).map_or_else(
             || "declare it under `knobs` in autoresearch.config.json".to_owned(),
-            |(_, known)| format!("did you mean `{}`?", known.name),
+            |known| format!("did you mean `{known}`?"),
         );
         let message = format!(
             "{origin}:{}: idea `{}` sweeps the unknown knob `{knob}`",

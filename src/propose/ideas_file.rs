@@ -15,6 +15,8 @@
 //! made of its first line. Indented lines belong to the entry above. Prose, headings, numbered
 //! lists, code fences and HTML comments are left alone.
 
+use std::collections::HashMap;
+
 use super::ideas::{Backlog, Idea, IdeaKind, TITLE_CHARS_MAX};
 use crate::error::{Error, Result};
 
@@ -22,6 +24,8 @@ use crate::error::{Error, Result};
 pub const DEFAULT_PRIORITY: u8 = 5;
 /// What stands between an entry's text and its verdict.
 const ARROW: &str = " → ";
+/// Most values of one sweep; each is a candidate to be measured.
+const SWEEP_VALUES_MAX: usize = 1000;
 /// Longest id made of a text, before its hash.
 const SLUG_CHARS_MAX: usize = 48;
 
@@ -36,13 +40,11 @@ pub fn parse(text: &str, origin: &str) -> Result<Backlog> {
             .hint("`- [ ] **id** (p1) text`, below it `  - patch: path` or `  - knob: name = 1, 2`")
     };
     let mut ideas: Vec<Idea> = Vec::new();
+    let mut lines: HashMap<String, usize> = HashMap::new();
     for entry in entries(text) {
         let idea = read_entry(&entry).map_err(fail)?;
-        if let Some(first) = ideas.iter().find(|other| other.id == idea.id) {
-            let problem = format!(
-                "the id `{}` is already used on line {}",
-                idea.id, first.line
-            );
+        if let Some(first) = lines.insert(idea.id.clone(), idea.line) {
+            let problem = format!("the id `{}` is already used on line {first}", idea.id);
             return Err(fail((idea.line, problem)));
         }
         ideas.push(idea);
@@ -411,6 +413,11 @@ fn read_sweep(value: &str) -> std::result::Result<IdeaKind, String> {
         {
             return Err(format!(
                 "knob `{knob}` has one value twice: {twin} and {value}"
+            ));
+        }
+        if values.len() == SWEEP_VALUES_MAX {
+            return Err(format!(
+                "more than {SWEEP_VALUES_MAX} values for knob `{knob}`"
             ));
         }
         values.push(value.to_owned());

@@ -4,7 +4,7 @@ use super::format;
 use crate::flow::decision::Direction;
 use crate::flow::measure::percent_better;
 use crate::flow::record::{ClaimLine, Gain};
-use crate::flow::summary::{ClaimState, Kept, SessionSummary};
+use crate::flow::summary::{ClaimState, KeptRun, SessionSummary};
 
 /// Most kept runs listed; the rest are counted.
 const KEPT_MAX: usize = 20;
@@ -67,7 +67,7 @@ pub(crate) fn plural(count: u64, noun: &str) -> String {
 }
 
 /// `run 3  +5.2 % [+4.1, +6.3]  Batch the writes`.
-pub(super) fn kept_line(kept: &Kept, direction: Direction) -> String {
+pub(super) fn kept_line(kept: &KeptRun, direction: Direction) -> String {
     let gain = kept.estimate.as_ref().map_or(String::new(), |gain| {
         format!("{}  ", format::gain(direction, gain))
     });

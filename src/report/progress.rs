@@ -7,6 +7,12 @@ use crate::flow::record::{PLACEBO, Status};
 /// Ratio of the largest to the smallest value from which on the scale is logarithmic.
 const LOG_FROM: f64 = 10.0;
 
+/// Values from here on do not stretch the scale: they are drawn at its edge, so that no step of the
+/// arithmetic overflows.
+const VALUE_MAX: f64 = 1e300;
+/// Most decades that a logarithmic scale names.
+const DECADES_MAX: i32 = 12;
+
 /// What a run is drawn as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -88,14 +94,14 @@ impl Scale {
         if values.is_empty() {
             values = points.iter().filter_map(|point| point.value).collect();
         }
-        values.retain(|value| value.is_finite());
+        values.retain(|value| value.abs() < VALUE_MAX);
         let lo = values.iter().copied().reduce(f64::min)?;
         let hi = values.iter().copied().reduce(f64::max)?;
         if lo > 0.0 && hi / lo > LOG_FROM {
-            let room = (hi / lo).powf(0.15);
+            let room = (0.15 * (hi.ln() - lo.ln())).exp();
             return Some(Self {
-                lo: lo / room,
-                hi: hi * room,
+                lo: (lo / room).max(f64::MIN_POSITIVE),
+                hi: (hi * room).min(VALUE_MAX),
                 is_log: true,
             });
         }
@@ -112,7 +118,7 @@ impl Scale {
     /// Where a value lies: 0 is the lower end, 1 the upper.
     pub fn along(&self, value: f64) -> f64 {
         let along = if self.is_log {
-            (value.max(f64::MIN_POSITIVE) / self.lo).ln() / (self.hi / self.lo).ln()
+            (value.max(f64::MIN_POSITIVE).ln() - self.lo.ln()) / (self.hi.ln() - self.lo.ln())
         } else {
             (value - self.lo) / (self.hi - self.lo)
         };
@@ -132,7 +138,12 @@ impl Scale {
     /// Round values within it.
     pub fn ticks(&self) -> Vec<f64> {
         if self.is_log {
-            let decades = self.lo.log10().floor() as i32..=self.hi.log10().ceil() as i32;
+            let (first, last) = (
+                self.lo.log10().floor() as i32,
+                self.hi.log10().ceil() as i32,
+            );
+            let stride = ((last - first) / DECADES_MAX).max(1);
+            let decades = (first..=last).step_by(stride.unsigned_abs() as usize);
             let steps: &[f64] = if self.hi / self.lo > 1e4 {
                 &[1.0]
             } else {

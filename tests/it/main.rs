@@ -5,6 +5,7 @@ mod ledger_of;
 mod support;
 
 mod ablate;
+mod answers;
 mod bad_input;
 mod config_schema;
 mod documented;
@@ -18,6 +19,7 @@ mod keeps_and_drops;
 mod ledger;
 mod limits;
 mod measured;
+mod mistakes;
 mod processes;
 mod profile;
 mod recomputed;

@@ -22,6 +22,7 @@ fn setup() -> TrialSetup {
         self_report: None,
         hold_out: false,
         builds_in_run: false,
+        is_timed: false,
     }
 }
 

@@ -31,6 +31,10 @@ impl Table {
             .position(|column| column == "status")
             .filter(|index| *index >= 2)
             .ok_or_else(|| place.error("the header has no `status` column after the metric"))?;
+        if let Some(twice) = (1..columns.len()).find(|at| columns[1..*at].contains(&columns[*at])) {
+            let name = &columns[twice];
+            return Err(place.error(format!("the header names `{name}` a second time")));
+        }
         let segment = Segment {
             metric_name: columns[1].clone(),
             direction: Direction::Lower,

@@ -228,7 +228,7 @@ fn a_known_key_of_the_wrong_type_is_an_error() {
         ),
         (
             r#"{"run":1.5,"status":"crash"}"#,
-            "`run`: 1.5 is no whole number of at least 0",
+            "`run`: 1.5 is no whole number from 0 to 2^53 - 1",
         ),
         (
             r#"{"run":null,"status":"crash"}"#,

@@ -134,7 +134,7 @@ fn not_an_object(text: &str, place: Place<'_>) -> Error {
             "begins with {zeros} zero bytes, as a power failure leaves them"
         ));
     }
-    place.error("not a JSON object")
+    place.unlike_a_ledger("not a JSON object")
 }
 
 fn object(text: &str, place: Place<'_>) -> Result<Map<String, Value>> {
@@ -149,7 +149,7 @@ fn not_json(error: &serde_json::Error, text: &str, place: Place<'_>) -> Error {
     let message = message
         .rsplit_once(" at line ")
         .map_or(message.as_str(), |(message, _)| message);
-    place.error(format!("not JSON: {message} at column {}", error.column()))
+    place.unlike_a_ledger(format!("not JSON: {message} at column {}", error.column()))
 }
 
 fn strict<'a, T: Deserialize<'a>>(text: &'a str, place: Place<'_>) -> Result<Box<T>> {

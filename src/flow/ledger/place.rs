@@ -1,6 +1,6 @@
 //! Where in a line an error is: the line's place in the file, and the field's in the line.
 
-use crate::error::Error;
+use crate::error::{Error, nearest};
 
 /// A line of a file.
 #[derive(Debug, Clone, Copy)]
@@ -12,10 +12,25 @@ pub(crate) struct Place<'a> {
 /// What to do about a line that cannot be read.
 const BAD_LINE_HINT: &str = "restore the file from a backup or from git, or take the line out of a ledger of this program with `autoresearch repair`, which keeps the original; what it says is never guessed";
 
+/// What to do about a first line that cannot be read: most likely it is another file.
+const OTHER_FILE_HINT: &str = "known are experiments.jsonl and the logs of pi-autoresearch, \
+    codex-autoresearch, labloop and karpathy/autoresearch; if it is one of these, restore the line \
+    from a backup";
+
 impl Place<'_> {
     /// `origin:number: problem`, a usage error.
     pub(crate) fn error(self, problem: impl std::fmt::Display) -> Error {
         Error::usage(format!("{}:{}: {problem}", self.origin, self.number)).hint(BAD_LINE_HINT)
+    }
+
+    /// The same for a line that is like none of a ledger; when it is the first, the file is none.
+    pub(crate) fn unlike_a_ledger(self, problem: impl std::fmt::Display) -> Error {
+        let error = self.error(problem);
+        if self.number == 1 {
+            error.hint(OTHER_FILE_HINT)
+        } else {
+            error
+        }
     }
 
     /// The error for a word that is none of the known ones; the hint names the nearest.
@@ -56,12 +71,8 @@ impl Place<'_> {
 }
 
 fn did_you_mean<'a>(error: Error, given: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    let nearest = known
-        .map(|word| (strsim::normalized_damerau_levenshtein(given, word), word))
-        .filter(|(similarity, _)| *similarity >= 0.4)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match nearest {
-        Some((_, word)) => error.hint(format!(
+    match nearest(given, known) {
+        Some(word) => error.hint(format!(
             "did you mean `{word}`? else take the line out with `autoresearch repair`"
         )),
         None => error,

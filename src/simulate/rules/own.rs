@@ -67,6 +67,7 @@ impl Own {
             self_report: None,
             hold_out: false,
             builds_in_run: false,
+            is_timed: false,
         };
         let mut trial = Trial::new(setup, session.random.next_u64());
         loop {
