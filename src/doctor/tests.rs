@@ -40,6 +40,7 @@ fn healthy() -> Facts {
             edited: None,
         }),
         sandbox: Some(SandboxState::Bwrap),
+        control_groups: Some(Ok(Some(4096))),
         lock: Some(LockState::Free),
         leftover_worktrees: Some(Vec::new()),
         submodules: Some(Vec::new()),
@@ -265,6 +266,19 @@ fn what_makes_a_machine_noisy_or_too_small_is_said() {
         let found = findings(&facts);
         let disk = found.iter().find(|finding| finding.check == "disk");
         assert_eq!(disk.map(|finding| finding.level), Some(level), "{mib} MiB");
+    }
+}
+
+#[test]
+fn without_control_groups_or_limits_in_them_a_note_says_how_to_come_by_them() {
+    for (groups, message) in [
+        (Ok(None), "control groups: each child is killed whole"),
+        (Err("no such".to_owned()), "no control groups (no such)"),
+    ] {
+        check(
+            |f| f.control_groups = Some(groups.clone()),
+            ("groups", Level::Note, message),
+        );
     }
 }
 

@@ -44,18 +44,18 @@ mod linux {
             .map_err(|error| error.to_string())
     }
 
-    /// The rules: writing below `directories` only, to devices, and to `log`, the child's output, which
-    /// `/dev/stdout` stands for.
+    /// The rules: writing to `places` (files, and directories with all in them) only, to devices, and to
+    /// `log`, the child's output, which `/dev/stdout` stands for.
     ///
     /// # Errors
     /// The kernel does not take them.
-    pub fn new(directories: &[&Path], log: &Path, network: bool) -> Result<OwnedFd> {
-        let created = build(directories, log, network).map_err(std::io::Error::other)?;
+    pub fn new(places: &[&Path], log: &Path, network: bool) -> Result<OwnedFd> {
+        let created = build(places, log, network).map_err(std::io::Error::other)?;
         Option::from(created).ok_or_else(|| std::io::ErrorKind::Unsupported.into())
     }
 
     fn build(
-        directories: &[&Path],
+        places: &[&Path],
         log: &Path,
         network: bool,
     ) -> std::result::Result<landlock::RulesetCreated, RulesetError> {
@@ -70,7 +70,7 @@ mod linux {
         }
         let shared = SHARED_DIRECTORIES.iter().map(Path::new);
         let files = DEVICES.iter().map(Path::new).chain([log]);
-        let rules = (directories
+        let rules = (places
             .iter()
             .copied()
             .chain(shared)

@@ -2,6 +2,7 @@
 
 pub mod artifacts;
 pub mod cachegrind;
+pub mod cgroup;
 pub mod child_env;
 pub mod clock;
 pub mod console;

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::cgroup::{Group, Groups};
 use super::fault;
 use super::interrupt::{Interrupts, Urgency};
 use super::process_sys::{self, Reaped};
@@ -51,7 +52,10 @@ pub struct Job<'a> {
     pub input: &'a str,
     /// Where it is kept in, if it is.
     pub room: Option<&'a Room>,
-    /// Most address space of each of its processes, MiB.
+    /// Where its control group is made, if it is to have one.
+    pub groups: Option<&'a Groups>,
+    /// Most address space of each of its processes, MiB; in a control group with limits also the most
+    /// memory of all together.
     pub memory_mib: Option<u64>,
 }
 
@@ -128,9 +132,16 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
     let rules = rules.flatten().map(Arc::new);
     let memory_bytes = job.memory_mib.map(|mib| mib << 20);
     let input = input(job.input).context(|| "cannot make a pipe".to_owned())?;
-    // Set anew just before the fork: what duct does before is not the child's time.
-    let start = Arc::new(Mutex::new(Instant::now()));
-    let forking = Arc::clone(&start);
+    let group = job.groups.map(|groups| groups.group(memory_bytes));
+    let group = group
+        .transpose()
+        .context(|| "cannot make a control group".to_owned())?;
+    let door = group.as_ref().map(Group::door).transpose();
+    let door = door.context(|| "cannot open a control group".to_owned())?;
+    let door = door.map(Arc::new);
+    // The way into a control group takes the kernel some time: that is not the program's.
+    let (begin, begins) = std::io::pipe().context(|| "cannot make a pipe".to_owned())?;
+    let begins = Arc::new(begins);
     let handle = duct::cmd(program, arguments)
         .dir(job.dir)
         .full_env(job.env)
@@ -141,13 +152,14 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .unchecked()
         .before_spawn(move |command| {
             process_sys::isolate(command);
+            if let Some(door) = &door {
+                process_sys::enter_group(command, Arc::clone(door));
+            }
             process_sys::limit_memory(command, memory_bytes);
             if let Some(rules) = &rules {
                 process_sys::keep_in(command, Arc::clone(rules));
             }
-            if let Ok(mut start) = forking.lock() {
-                *start = Instant::now();
-            }
+            process_sys::say_begin(command, Arc::clone(&begins));
             Ok(())
         })
         .start()
@@ -163,9 +175,9 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .first()
         .expect("a started command has a process");
 
-    let started = *start.lock().unwrap_or_else(PoisonError::into_inner);
-    let supervised = supervise(pid, started, job, interrupts);
-    process_sys::signal_group(pid, libc::SIGKILL);
+    let started = process_sys::said_begin(begin).unwrap_or_else(|_| Instant::now());
+    let supervised = supervise(pid, started, job, group.as_ref(), interrupts);
+    kill(pid, group.as_ref());
     let Some((killed, wall)) = supervised else {
         return Err(
             Error::environment(format!("`{program}` (process {pid}) cannot be killed"))
@@ -175,6 +187,8 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
     // Of the zombie: the kernel forgets it with the reaping.
     let main_thread = process_sys::main_thread(pid);
     let used = process_sys::reap(pid).context(|| format!("cannot wait for `{program}`"))?;
+    // Removed only when all in it have ended: what is left for us is to take them off the process table.
+    drop(group);
     kill_orphans();
     // Reaped by `wait4` for its resource use; duct's own wait would only find it gone.
     drop(handle);
@@ -213,6 +227,7 @@ fn supervise(
     pid: u32,
     started: Instant,
     job: &Job<'_>,
+    group: Option<&Group>,
     interrupts: &Interrupts,
 ) -> Option<(Option<End>, Duration)> {
     let (exit_sender, exit) = mpsc::channel();
@@ -255,7 +270,7 @@ fn supervise(
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => End::TimedOut,
         };
         killed = Some(reason);
-        match end_group(pid, &exit) {
+        match end_child(pid, group, &exit) {
             Some(at) => break at,
             None => {
                 interrupts.wake(None);
@@ -295,9 +310,13 @@ enum Message {
 }
 
 /// TERM, grace, KILL, grace; returns when the child is a zombie.
-fn end_group(pid: u32, exit: &mpsc::Receiver<Message>) -> Option<Instant> {
-    for (signal, patience) in [(libc::SIGTERM, GRACE), (libc::SIGKILL, GRACE_AFTER_KILL)] {
-        process_sys::signal_group(pid, signal);
+fn end_child(pid: u32, group: Option<&Group>, exit: &mpsc::Receiver<Message>) -> Option<Instant> {
+    for patience in [GRACE, GRACE_AFTER_KILL] {
+        if patience == GRACE {
+            process_sys::signal_group(pid, libc::SIGTERM);
+        } else {
+            kill(pid, group);
+        }
         let until = Instant::now() + patience;
         loop {
             match exit.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -310,9 +329,18 @@ fn end_group(pid: u32, exit: &mpsc::Receiver<Message>) -> Option<Instant> {
     None
 }
 
-/// Kills and reaps what a child left behind outside its group. As a subreaper we are the parent of
+/// Kills a child's process group, and all of its control group.
+fn kill(pid: u32, group: Option<&Group>) {
+    process_sys::signal_group(pid, libc::SIGKILL);
+    if let Some(group) = group {
+        group.kill();
+    }
+}
+
+/// Kills and reaps what a child left behind outside its process group. As a subreaper we are the parent of
 /// every orphan, also of one that changed its session; killing it makes its own children ours. Gives
-/// up on what forks faster than it is killed; the next session's sweep finds it.
+/// up on what forks faster than it is killed, where there is no control group; the next session's sweep
+/// may find it.
 fn kill_orphans() {
     let until = Instant::now() + GRACE;
     while Instant::now() < until {

@@ -160,16 +160,39 @@ impl Slots {
         let is_file = fs::symlink_metadata(&link).is_ok_and(|metadata| metadata.is_file());
         let target = fs::read_to_string(link).ok().filter(|_| is_file)?;
         let target = Path::new(target.trim_end().strip_prefix("gitdir: ")?);
-        let ours = self
-            .common_dir
-            .join("worktrees")
-            .join(self.worktree_name(slot));
-        if target.canonicalize().ok()? != ours.canonicalize().ok()? {
+        let ours = self.registration(slot);
+        // An agent may write there; git writes through links.
+        if target.canonicalize().ok()? != ours.canonicalize().ok()? || has_links(&ours) {
             return None;
         }
         let repo = Repository::open(self.path(slot)).ok()?;
+        if repo.commondir().canonicalize().ok()? != self.common_dir.canonicalize().ok()? {
+            return None;
+        }
         let workdir = repo.workdir()?.canonicalize().ok()?;
         (workdir == self.path(slot)).then_some(repo)
+    }
+
+    /// Git's own directory of a slot: its HEAD, index and reflog.
+    pub fn registration(&self, slot: SlotName) -> PathBuf {
+        self.common_dir
+            .join("worktrees")
+            .join(self.worktree_name(slot))
+    }
+
+    /// Leaves a slot's files as they are and takes back whatever was committed there.
+    ///
+    /// # Errors
+    /// The slot is not the worktree we made any more, or its HEAD cannot be written.
+    pub fn uncommit(&self, slot: SlotName, head: Oid) -> Result<()> {
+        let context = || format!("cannot set the HEAD of {}", self.path(slot).display());
+        let repo = self.open_slot(slot).ok_or_else(|| self.not_ours(slot))?;
+        repo.set_head_detached(head).context(context)
+    }
+
+    fn not_ours(&self, slot: SlotName) -> Error {
+        let path = self.path(slot);
+        Error::environment(format!("{} is not the worktree we made", path.display()))
     }
 
     /// Whether the commit that is checked out has this file.
@@ -233,9 +256,7 @@ impl Slots {
     fn check_out_into(&self, slot: SlotName, commit: Oid) -> Result<()> {
         let path = self.path(slot);
         let context = || format!("cannot check out {commit} in {}", path.display());
-        let repo = self.open_slot(slot).ok_or_else(|| {
-            Error::environment(format!("{} is not the worktree we made", path.display()))
-        })?;
+        let repo = self.open_slot(slot).ok_or_else(|| self.not_ours(slot))?;
         let object = repo.find_object(commit, None).context(context)?;
         fault::space_for("slot-check-out").context(context)?;
         let mut builder = CheckoutBuilder::new();
@@ -319,7 +340,7 @@ impl Slots {
                 .context(|| format!("cannot unregister the worktree {name}"))?;
         }
         // A registration cut short by a kill is not even found.
-        let registration = self.common_dir.join("worktrees").join(&name);
+        let registration = self.registration(slot);
         if registration.exists() {
             remove_tree(&registration)?;
         }
@@ -404,6 +425,15 @@ impl Drop for Slots {
         }
         fault::reached("slots-removed");
     }
+}
+
+/// Whether there is a link anywhere in a directory.
+fn has_links(directory: &Path) -> bool {
+    let mut entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.any(|entry| match entry.file_type() {
+        Ok(kind) => kind.is_symlink() || kind.is_dir() && has_links(&entry.path()),
+        Err(_) => true,
+    })
 }
 
 /// Python trusts a `.pyc` whose source has the same size and the same time in whole seconds, so an
