@@ -28,6 +28,7 @@ pub mod repo_sys;
 pub mod repo_write;
 pub mod sandbox;
 pub mod serve;
+pub mod slot_caches;
 pub mod slot_files;
 pub mod slots;
 pub mod tree;

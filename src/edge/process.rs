@@ -261,10 +261,14 @@ fn supervise(
         let left = job.deadline.saturating_sub(started.elapsed());
         let reason = match exit.recv_timeout(left.min(LOOK)) {
             Ok(Message::Exited(at)) => break at,
-            Err(RecvTimeoutError::Timeout) if left > LOOK => match written_too_much(job.log) {
-                Some(end) => end,
-                None => continue,
-            },
+            Err(RecvTimeoutError::Timeout) if left > LOOK => {
+                // What forks for ever and ends would fill the process table.
+                process_sys::reap_ended_orphans(pid);
+                match written_too_much(job.log) {
+                    Some(end) => end,
+                    None => continue,
+                }
+            }
             Ok(Message::Signal) if interrupts.urgency() < Urgency::Now => continue,
             Ok(Message::Signal) => End::Interrupted,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => End::TimedOut,

@@ -223,6 +223,13 @@ pub fn reap_if_ended(pid: u32) {
     }
 }
 
+/// Takes off the process table what ended and was left to us, but for the child that is waited for.
+pub fn reap_ended_orphans(child: u32) {
+    for pid in orphans().into_iter().filter(|pid| *pid != child) {
+        reap_if_ended(pid);
+    }
+}
+
 /// Blocks until the child has ended and leaves it as a zombie, so that its id and its group stay
 /// ours until [`reap`].
 pub fn await_exit(pid: u32) {

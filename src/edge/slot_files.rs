@@ -132,6 +132,15 @@ impl Files {
     }
 }
 
+/// Whether there is a link anywhere in a directory.
+pub fn has_links(directory: &Path) -> bool {
+    let mut entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.any(|entry| match entry.file_type() {
+        Ok(kind) => kind.is_symlink() || kind.is_dir() && has_links(&entry.path()),
+        Err(_) => true,
+    })
+}
+
 /// Removes a file or a directory with all in it, and what a link is but not what it points to.
 ///
 /// # Errors

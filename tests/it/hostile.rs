@@ -10,7 +10,7 @@ use autoresearch::edge::sandbox::{bwrap_works, landlock_works};
 use crate::support::{CONFIG, EXACT_SCRIPT, Project, verdict};
 
 /// Runs what the candidate brought, then measures. The candidate's code is `src/attack`.
-const SCRIPT: &str = "#!/usr/bin/env bash\nset -e\nif [ -e src/attack ]; then bash src/attack; fi\n\
+pub const SCRIPT: &str = "#!/usr/bin/env bash\nset -e\nif [ -e src/attack ]; then bash src/attack; fi\n\
     echo \"METRIC cost=$(cat src/cost.txt)\"\n";
 
 /// As [`SCRIPT`], with a key that only the script knows.
@@ -19,21 +19,21 @@ const KEYED_SCRIPT: &str = "#!/usr/bin/env bash\nset -e\n\
     if [ -e src/attack ]; then bash src/attack || true; fi\n\
     echo \"METRIC${key:+[$key]} cost=$(cat src/cost.txt)\"\n";
 
-const HARMLESS: (&str, &str) = ("src/note.txt", "two\n");
+pub const HARMLESS: (&str, &str) = ("src/note.txt", "two\n");
 
-fn config(more: &str) -> String {
+pub fn config(more: &str) -> String {
     CONFIG.replace("\"min_run_ms\"", &format!("{more}, \"min_run_ms\""))
 }
 
 /// One candidate with this code, judged.
-fn attacked(script: &str, config: &str, files: &[(&str, &str)]) -> Project {
+pub fn attacked(script: &str, config: &str, files: &[(&str, &str)]) -> Project {
     let project = Project::with_config(script, config);
     project.ideas(&[("attack", files)]);
     project.run(&["run", "-n", "1"]).expect(0);
     project
 }
 
-fn detail(project: &Project) -> String {
+pub fn detail(project: &Project) -> String {
     project.runs()[0]["detail"]
         .as_str()
         .unwrap_or_default()
@@ -41,7 +41,7 @@ fn detail(project: &Project) -> String {
 }
 
 /// The sandboxes that work on this machine; says which do not.
-fn sandboxes() -> Vec<&'static str> {
+pub fn sandboxes() -> Vec<&'static str> {
     let tried = [("bwrap", bwrap_works()), ("landlock", landlock_works())];
     tried
         .into_iter()
@@ -55,7 +55,7 @@ fn sandboxes() -> Vec<&'static str> {
         .collect()
 }
 
-fn kept_in(sandbox: &str) -> String {
+pub fn kept_in(sandbox: &str) -> String {
     config(&format!("\"sandbox\": \"{sandbox}\""))
 }
 
@@ -128,6 +128,19 @@ fn a_key_read_out_of_the_log_by_a_child_left_behind_gives_a_second_line_which_is
 }
 
 #[test]
+fn a_forged_digest_line_beside_the_scripts_own_is_refused() {
+    let script = format!("{SCRIPT}echo \"DIGEST note=$(cat src/note.txt)\"\n");
+    let files = [("src/attack", "echo DIGEST note=one\n"), HARMLESS];
+    let project = attacked(&script, CONFIG, &files);
+    assert_eq!(project.verdicts(), [verdict("crash", "bad_metric")]);
+    assert!(
+        detail(&project).contains("DIGEST note is one and then two in one run"),
+        "{}",
+        detail(&project)
+    );
+}
+
+#[test]
 fn a_script_that_reads_no_key_has_no_metric() {
     let project = Project::with_config(EXACT_SCRIPT, &config("\"metric_lines\": \"keyed\""));
     project
@@ -139,7 +152,7 @@ fn a_script_that_reads_no_key_has_no_metric() {
 // ---- Writing elsewhere --------------------------------------------------------------------------
 
 /// Tries to write to each of the places, which must fail.
-fn writes_to(paths: &[&Path]) -> String {
+pub fn writes_to(paths: &[&Path]) -> String {
     let mut attack = String::new();
     for path in paths {
         let path = path.display();
@@ -308,6 +321,23 @@ fn a_ledger_that_was_written_to_meanwhile_stops_the_run() {
         .says("was changed while the loop ran");
 }
 
+#[test]
+fn without_a_sandbox_lock_files_that_are_taken_away_and_a_changed_backlog_spoil_no_verdict() {
+    // Both are the user's own to change at any time: what is out of reach is to tell who did it.
+    let project = Project::with_config(SCRIPT, &kept_in("off"));
+    let root = project.root();
+    let attack = format!(
+        "rm -f {0}/.git/autoresearch/* {1}; echo evil > {0}/.git/index.lock; echo '# Nothing' > {0}/ideas.md\n",
+        root.display(),
+        project.beside("machine.lock").display()
+    );
+    let files = [("src/attack", attack.as_str()), ("src/cost.txt", "50\n")];
+    project.ideas(&[("attack", &files), ("gone", &[HARMLESS])]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
+    project.assert_nothing_left();
+}
+
 // ---- State between runs -------------------------------------------------------------------------
 
 #[test]
@@ -371,6 +401,51 @@ fn a_built_file_that_is_replaced_while_it_runs_fails_the_run() {
         "{}",
         detail(&project)
     );
+}
+
+#[test]
+fn a_link_in_the_place_of_a_cache_directory_leads_no_removal_of_ours_into_the_users_files() {
+    let attack = "for d in \"$XDG_CACHE_HOME\" \"$TMPDIR\"; do rm -rf \"$d\"; ln -s \"$HOME/precious\" \"$d\"; done\n";
+    for sandbox in sandboxes() {
+        let config = config(&format!(
+            "\"sandbox\": \"{sandbox}\", \"build\": [\"true\"]"
+        ));
+        let project = Project::with_config(SCRIPT, &config);
+        let precious = project.beside("home/precious");
+        fs::create_dir_all(precious.join("deep")).expect("a directory of the user's");
+        for name in ["one", "deep/two"] {
+            fs::write(precious.join(name), "mine\n").expect("a file of the user's");
+        }
+        let before = crate::support::files_below(&precious);
+        project.ideas(&[("attack", &[("src/attack", attack)])]);
+        project.run(&["run", "-n", "1"]).expect(0);
+        assert_eq!(
+            project.verdicts(),
+            [verdict("discard", "no_gain")],
+            "{sandbox}"
+        );
+        assert_eq!(crate::support::files_below(&precious), before, "{sandbox}");
+    }
+}
+
+#[test]
+fn what_is_hidden_so_deep_or_without_rights_that_it_is_hard_to_remove_is_gone_all_the_same() {
+    // Deeper than a process may have directories open, and than a path can be long.
+    let deep = "d=ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd\n\
+        for i in {1..1200}; do mkdir -p $d && cd -P $d; done\n";
+    for hide in [
+        format!("{deep}[ ! -e cache ] || cost=1; touch cache\n"),
+        "mkdir -p hidden; chmod 700 hidden; [ ! -e hidden/cache ] || cost=1; touch hidden/cache; chmod 0 hidden\n".to_owned(),
+    ] {
+        let script = format!(
+            "#!/usr/bin/env bash\nset -e\ncost=$(cat src/cost.txt)\nif [ -e src/attack ]; then cd src\n{hide}fi\necho \"METRIC cost=$cost\"\n"
+        );
+        let config = config("\"build\": [\"true\"]");
+        let project = attacked(&script, &config, &[("src/attack", "\n")]);
+        assert_eq!(project.verdicts(), [verdict("discard", "no_gain")], "{}", detail(&project));
+        assert_eq!(project.runs()[0]["metric"], 100.0);
+        project.assert_nothing_left();
+    }
 }
 
 // ---- Links --------------------------------------------------------------------------------------
