@@ -180,7 +180,7 @@ fn kept_commits_carry_a_profile_and_the_agent_is_told_where_the_time_goes() {
     project.run(&["run", "-n", "2"]).expect(0);
     let runs = project.runs();
     for run in &runs {
-        assert_eq!(run["status"], "keep");
+        assert_eq!(run["status"], "keep", "{}", run["reason"]);
         let short = &run["candidate"].as_str().expect("an id")[..12];
         assert!(profiles(&project).contains(&format!("{short}/profile.svg")));
     }

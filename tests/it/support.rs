@@ -26,7 +26,7 @@ pub const CHECKS: &str =
 pub const CONFIG: &str = r#"{
   "name": "toy",
   "metric": {"name": "cost", "unit": "ms"},
-  "guards": [{"name": "driver.wall_ms", "tolerance_percent": 90}],
+  "guards": [{"name": "driver.wall_ms", "tolerance_percent": 99.99}],
   "min_run_ms": 0,
   "self_report": "off",
   "scope": ["src/**"]
