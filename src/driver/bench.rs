@@ -76,8 +76,8 @@ pub struct Task<'a> {
     pub log: &'a str,
     /// Variables beside the session's.
     pub extra: &'a [(&'a str, &'a str)],
-    /// What it reads from its standard input.
-    pub input: &'a str,
+    /// The key that it reads from its standard input.
+    pub key: Option<&'a str>,
 }
 
 /// Seconds spent in children since [`Bench::take_spent`].
@@ -191,7 +191,7 @@ impl Bench {
                     deadline_s: deadline,
                     log: "build",
                     extra: &[],
-                    input: "",
+                    key: None,
                 })?;
                 self.checked(&finished)?
             }
@@ -258,7 +258,7 @@ impl Bench {
             deadline_s: deadline,
             log: "gate",
             extra: &extra,
-            input: "",
+            key: None,
         })?;
         self.has_executed(slot);
         self.spent.gate_s += finished.usage.wall.as_secs_f64();
@@ -300,7 +300,7 @@ impl Bench {
             env: &env,
             deadline: Duration::from_secs_f64(task.deadline_s),
             log: &self.logs.join(format!("{}.log", task.log)),
-            input: task.input,
+            key: task.key,
             room: room.as_ref(),
             groups: self.groups.as_ref(),
             memory_mib: self.pinned.config.memory_mib.filter(|_| is_measured),

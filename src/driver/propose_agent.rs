@@ -77,7 +77,7 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
         deadline_s: config.timeouts.propose_s,
         log: "agent",
         extra: &extra,
-        input: "",
+        key: None,
     };
     let finished = bench.child(&task)?;
 

@@ -45,18 +45,18 @@ mod linux {
     }
 
     /// The rules: writing to `places` (files, and directories with all in them) only, to devices, and to
-    /// `log`, the child's output, which `/dev/stdout` stands for.
+    /// `log`, the file that `/dev/stdout` stands for.
     ///
     /// # Errors
     /// The kernel does not take them.
-    pub fn new(places: &[&Path], log: &Path, network: bool) -> Result<OwnedFd> {
+    pub fn new(places: &[&Path], log: Option<&Path>, network: bool) -> Result<OwnedFd> {
         let created = build(places, log, network).map_err(std::io::Error::other)?;
         Option::from(created).ok_or_else(|| std::io::ErrorKind::Unsupported.into())
     }
 
     fn build(
         places: &[&Path],
-        log: &Path,
+        log: Option<&Path>,
         network: bool,
     ) -> std::result::Result<landlock::RulesetCreated, RulesetError> {
         let whole = AccessFs::from_write(ABI_MIN);
@@ -69,7 +69,7 @@ mod linux {
             handled = handled.handle_access(AccessNet::ConnectTcp)?;
         }
         let shared = SHARED_DIRECTORIES.iter().map(Path::new);
-        let files = DEVICES.iter().map(Path::new).chain([log]);
+        let files = DEVICES.iter().map(Path::new).chain(log);
         let rules = (places
             .iter()
             .copied()
@@ -101,7 +101,7 @@ mod elsewhere {
     ///
     /// # Errors
     /// Always.
-    pub fn new(_: &[&Path], _: &Path, _: bool) -> Result<OwnedFd> {
+    pub fn new(_: &[&Path], _: Option<&Path>, _: bool) -> Result<OwnedFd> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Output goes to a file and never through a pipe: a grandchild that keeps a pipe open makes the
 //! wait for its end block (measured with duct: 4 s for a child that had left a `sleep 4` behind; with
-//! a file, 2 ms). When the child ends or its time is up, the whole group is killed before the child
+//! a file, 2 ms); where there is a socket between, it is closed from our side. When the child ends or its time is up, the whole group is killed before the child
 //! is reaped, while its process id can belong to nobody else.
 
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use super::cgroup::{Group, Groups};
 use super::fault;
 use super::interrupt::{Interrupts, Urgency};
+use super::process_output::Channel;
 use super::process_sys::{self, Reaped};
 use super::sandbox::Room;
 use crate::error::{Context, Error, Result};
@@ -48,8 +49,9 @@ pub struct Job<'a> {
     pub deadline: Duration,
     /// File for its standard output and error, in the order written; replaced.
     pub log: &'a Path,
-    /// What it reads from its standard input: at most a line.
-    pub input: &'a str,
+    /// A key that it reads from its standard input, as a line. What it prints can then be unsaid by none of
+    /// its processes.
+    pub key: Option<&'a str>,
     /// Where it is kept in, if it is.
     pub room: Option<&'a Room>,
     /// Where its control group is made, if it is to have one.
@@ -128,10 +130,20 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
             File::options().append(true).create_new(true).open(job.log)
         })
         .context(|| format!("cannot write {}", job.log.display()))?;
-    let rules = job.room.map(|room| room.rules(job.log)).transpose()?;
+    let (channel, output) = match job.key {
+        None => (None, log),
+        Some(_) => {
+            let channel = Channel::open(log, OUTPUT_MAX);
+            let (channel, end) = channel.context(|| "cannot make a socket".to_owned())?;
+            (Some(channel), end)
+        }
+    };
+    // By its name it may be written only where it is the output itself.
+    let named = job.key.is_none().then_some(job.log);
+    let rules = job.room.map(|room| room.rules(named)).transpose()?;
     let rules = rules.flatten().map(Arc::new);
     let memory_bytes = job.memory_mib.map(|mib| mib << 20);
-    let input = input(job.input).context(|| "cannot make a pipe".to_owned())?;
+    let input = input(job.key).context(|| "cannot make a pipe".to_owned())?;
     let group = job.groups.map(|groups| groups.group(memory_bytes));
     let group = group
         .transpose()
@@ -148,7 +160,7 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .stdin_file(input)
         // duct applies the outermost redirection first: errors must follow stdout into the file.
         .stderr_to_stdout()
-        .stdout_file(log)
+        .stdout_file(output)
         .unchecked()
         .before_spawn(move |command| {
             process_sys::isolate(command);
@@ -190,6 +202,11 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
     // Removed only when all in it have ended: what is left for us is to take them off the process table.
     drop(group);
     kill_orphans();
+    if let Some(channel) = channel {
+        channel
+            .close()
+            .context(|| format!("cannot write {}", job.log.display()))?;
+    }
     // Reaped by `wait4` for its resource use; duct's own wait would only find it gone.
     drop(handle);
     let end = match (killed, used.code, used.signal) {
@@ -297,14 +314,14 @@ fn written_too_much(log: &Path) -> Option<End> {
         .then_some(End::DiskFull)
 }
 
-/// A pipe with this in it and nobody at its other end; nothing at all for nothing.
-fn input(text: &str) -> std::io::Result<File> {
-    if text.is_empty() {
+/// A pipe with this line in it and nobody at its other end; nothing at all for nothing.
+fn input(line: Option<&str>) -> std::io::Result<File> {
+    let Some(line) = line else {
         return File::open("/dev/null");
-    }
+    };
     let (reader, mut writer) = std::io::pipe()?;
-    // A line fits into any pipe.
-    writer.write_all(text.as_bytes())?;
+    // It fits into any pipe.
+    writeln!(writer, "{line}")?;
     Ok(File::from(std::os::fd::OwnedFd::from(reader)))
 }
 

@@ -207,12 +207,12 @@ impl Room {
         line
     }
 
-    /// The rules that the child is to take upon itself, with Landlock. `log` is its output, which
-    /// `/dev/stdout` stands for.
+    /// The rules that the child is to take upon itself, with Landlock. `log` is the file of its output, if
+    /// `/dev/stdout` stands for that.
     ///
     /// # Errors
     /// The kernel does not take them.
-    pub fn rules(&self, log: &Path) -> Result<Option<OwnedFd>> {
+    pub fn rules(&self, log: Option<&Path>) -> Result<Option<OwnedFd>> {
         if self.sandbox != Sandbox::Landlock {
             return Ok(None);
         }

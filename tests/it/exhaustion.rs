@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use autoresearch::edge::cgroup::Groups;
 
 use crate::hostile::{HARMLESS, SCRIPT, config, detail, sandboxes};
-use crate::support::{CONFIG, EXACT_SCRIPT, Project, verdict};
+use crate::support::{EXACT_SCRIPT, Project, verdict};
 
 /// Every way to be kept in that works here; `off` only where control groups are to be had.
 fn all_but_nothing() -> Vec<&'static str> {
@@ -109,7 +109,7 @@ fn with_mounts(project: &Project, mounts: &str, arguments: &[&str]) -> Option<Ou
 #[test]
 fn a_candidate_that_fills_the_disk_is_killed_and_what_it_wrote_is_gone() {
     let attack = "cat /dev/zero > src/fill 2> /dev/null; exec sleep 600\n";
-    let project = Project::with_config(SCRIPT, CONFIG);
+    let project = Project::with_config(SCRIPT, &config("\"limits\": {\"disk_free_mib\": 100}"));
     project.ideas(&[("attack", &[("src/attack", attack)]), ("next", &[HARMLESS])]);
     fs::create_dir(project.work_dir()).expect("a place for the disk");
     let mounts = format!(

@@ -112,19 +112,36 @@ fn lines_without_the_key_never_count_early_late_from_a_child_or_before_the_exit(
 
 #[test]
 fn a_key_read_out_of_the_log_by_a_child_left_behind_gives_a_second_line_which_is_an_error() {
-    // Without a sandbox it can open the file that its output goes to, and wait for the script's line.
-    let attack = "(while ! key=$(grep -o 'METRIC.[0-9a-f]*.' /proc/self/fd/2 | head -n1) || [ -z \"$key\" ]; do :; done\n\
-        echo \"$key cost=1\"; touch src/forged) < /dev/null &\n";
+    // It waits for the script's line in the log, which can be read; to cut that line off, to write over it or
+    // to take it away before we read it, as can be done with a file or a pipe, must fail.
+    let attack = "(while ! key=$(grep -o 'METRIC.[0-9a-f]*.' ../logs/benchmark.log | head -n1) || [ -z \"$key\" ]; do :; done\n\
+        : > /proc/self/fd/2; printf '%0200d' 0 1<> /proc/self/fd/2; perl -e 'truncate STDERR, 0'; dd bs=1 count=100 if=/proc/self/fd/2\n\
+        (: > ../logs/benchmark.log) 2> /dev/null; echo \"$key cost=1\" >&2; touch src/forged) < /dev/null &\n";
     let script = format!(
         "rm -f src/forged\n{KEYED_SCRIPT}while [ -e src/attack ] && ! [ -e src/forged ]; do :; done\n"
     );
-    let config = config("\"metric_lines\": \"keyed\", \"sandbox\": \"off\"");
-    let project = attacked(&script, &config, &[("src/attack", attack)]);
-    assert_eq!(project.verdicts(), [verdict("crash", "bad_metric")]);
-    assert_eq!(
-        detail(&project),
-        "cost was printed twice with the key of one run"
-    );
+    for sandbox in sandboxes() {
+        let config = config(&format!(
+            "\"metric_lines\": \"keyed\", \"sandbox\": \"{sandbox}\""
+        ));
+        let project = Project::with_config(&script, &config);
+        project.ideas(&[("attack", &[("src/attack", attack)])]);
+        // Bubblewrap's own /tmp hides what is there, but for the home directory.
+        let work = project.beside("home/work");
+        fs::create_dir_all(&work).expect("a directory");
+        let variables = [("AUTORESEARCH_WORK_DIR", work.as_path())];
+        project.run_with(&["run", "-n", "1"], &variables).expect(0);
+        assert_eq!(
+            project.verdicts(),
+            [verdict("crash", "bad_metric")],
+            "{sandbox}: {}",
+            detail(&project)
+        );
+        assert_eq!(
+            detail(&project),
+            "cost was printed twice with the key of one run"
+        );
+    }
 }
 
 #[test]
@@ -331,10 +348,10 @@ fn without_a_sandbox_lock_files_that_are_taken_away_and_a_changed_backlog_spoil_
         root.display(),
         project.beside("machine.lock").display()
     );
-    let files = [("src/attack", attack.as_str()), ("src/cost.txt", "50\n")];
+    let files = [("src/attack", attack.as_str())];
     project.ideas(&[("attack", &files), ("gone", &[HARMLESS])]);
     project.run(&["run", "-n", "2"]).expect(0);
-    assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
+    assert_eq!(project.verdicts(), [verdict("discard", "no_gain")]);
     project.assert_nothing_left();
 }
 
@@ -431,18 +448,20 @@ fn a_link_in_the_place_of_a_cache_directory_leads_no_removal_of_ours_into_the_us
 #[test]
 fn what_is_hidden_so_deep_or_without_rights_that_it_is_hard_to_remove_is_gone_all_the_same() {
     // Deeper than a process may have directories open, and than a path can be long.
-    let deep = "d=ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd\n\
-        for i in {1..1200}; do mkdir -p $d && cd -P $d; done\n";
-    for hide in [
-        format!("{deep}[ ! -e cache ] || cost=1; touch cache\n"),
-        "mkdir -p hidden; chmod 700 hidden; [ ! -e hidden/cache ] || cost=1; touch hidden/cache; chmod 0 hidden\n".to_owned(),
-    ] {
+    let deep = "perl -e 'for (1..1200) { mkdir q(d) x 70; chdir q(d) x 70 } $was = -e q(cache); open F, q(>cache); exit($was ? 1 : 0)' || cost=1\n";
+    let forbidden = "mkdir -p hidden; chmod 700 hidden; [ ! -e hidden/cache ] || cost=1; touch hidden/cache; chmod 0 hidden\n";
+    for hide in [deep, forbidden] {
         let script = format!(
             "#!/usr/bin/env bash\nset -e\ncost=$(cat src/cost.txt)\nif [ -e src/attack ]; then cd src\n{hide}fi\necho \"METRIC cost=$cost\"\n"
         );
         let config = config("\"build\": [\"true\"]");
         let project = attacked(&script, &config, &[("src/attack", "\n")]);
-        assert_eq!(project.verdicts(), [verdict("discard", "no_gain")], "{}", detail(&project));
+        assert_eq!(
+            project.verdicts(),
+            [verdict("discard", "no_gain")],
+            "{}",
+            detail(&project)
+        );
         assert_eq!(project.runs()[0]["metric"], 100.0);
         project.assert_nothing_left();
     }

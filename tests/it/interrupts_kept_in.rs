@@ -76,7 +76,11 @@ struct Loop {
 impl Loop {
     fn start(project: &Project) -> Self {
         let mut command = project.command(&["run", "-n", "1"]);
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
         let (sender, lines) = mpsc::channel();
         let stderr = child.stderr.take().expect("piped");
         std::thread::spawn(move || {

@@ -226,7 +226,7 @@ fn an_agent_that_leaves_its_worktree_in_a_bad_state_costs_one_candidate_and_not_
          0) touch \"$(git rev-parse --git-dir)/index.lock\"; exit 3;; \
          1) git checkout --quiet --orphan lost; echo 99 > src/cost.txt;; \
          2) git init --quiet vend && git -C vend -c user.name=a -c user.email=a commit --quiet --allow-empty -m x;; \
-         *) echo 99 > src/cost.txt;; esac",
+         *) echo 98 > src/cost.txt;; esac",
     );
     std::fs::create_dir(project.beside("home")).expect("a home");
     project.run(&["run", "-n", "4"]).expect(0);
