@@ -273,6 +273,11 @@ impl Bench {
         let slot = self.slot_of(task.directory);
         let own_target = slot.and_then(|slot| self.own_cargo_target(slot));
         let room = slot.and_then(|slot| self.room(slot));
+        // In bubblewrap all ends with its process 1 anyway, and a group takes time to enter.
+        let is_whole = room
+            .as_ref()
+            .is_some_and(|room| room.sandbox == Sandbox::Bwrap);
+        let groups = self.groups.as_ref();
         let is_measured = slot.is_some_and(|slot| slot != SlotName::Propose);
         let private = room.as_ref().map(Room::variables).unwrap_or_default();
         if let Some(room) = &room {
@@ -302,7 +307,7 @@ impl Bench {
             log: &self.logs.join(format!("{}.log", task.log)),
             key: task.key,
             room: room.as_ref(),
-            groups: self.groups.as_ref(),
+            groups: groups.filter(|groups| groups.has_limits || !is_whole),
             memory_mib: self.pinned.config.memory_mib.filter(|_| is_measured),
         };
         process::run(&job, &self.interrupts)

@@ -10,7 +10,7 @@ use crate::support::{EXACT_SCRIPT, Project, verdict};
 
 /// Every way to be kept in that works here; `off` only where control groups are to be had.
 fn all_but_nothing() -> Vec<&'static str> {
-    let groups = Groups::open(&format!("test-{}", std::process::id()));
+    let groups = Groups::open(&format!("test-forks-{}", std::process::id()));
     let mut ways = sandboxes();
     match groups {
         Ok(_) => ways.push("off"),
@@ -161,7 +161,7 @@ fn without_control_groups_what_changed_its_session_is_found_and_killed() {
 
 #[test]
 fn what_a_killed_loop_left_in_its_control_group_is_ended_by_the_next_session() {
-    if let Err(why) = Groups::open(&format!("test-{}", std::process::id())) {
+    if let Err(why) = Groups::open(&format!("test-stray-{}", std::process::id())) {
         return eprintln!("SKIPPED without control groups: {why}");
     }
     // The loop is killed by its own benchmark; what is left has no mark in its environment.
