@@ -40,8 +40,9 @@
 //!   protected paths, and are written anew before every run ([`driver::project`]).
 //! - **Unknown input is an error, never a keep**: config keys, statuses, METRIC values. A value that
 //!   is missing, not finite, or impossible is a crash.
-//! - **A child never outlives its step**: it has a group and a deadline, its output goes to a file,
-//!   and the group is killed before the child is reaped ([`edge::process`]).
+//! - **A child never outlives its step**: it has a process group, where they are to be had a control group
+//!   ([`edge::cgroup`]), and a deadline; its output goes to a file, and the groups are killed before the child
+//!   is reaped ([`edge::process`]).
 //! - **A candidate is not trusted**: what runs it is kept in ([`edge::sandbox`]), starts from the same files every
 //!   time ([`driver::fresh`]), and nothing of ours follows a link that it made ([`edge::slot_files`]).
 //!   `SECURITY.md` has the attacks and their tests.

@@ -9,6 +9,7 @@ use crate::doctor::facts::{Facts, FileState, Identity, LedgerState, LockState, S
 use crate::doctor::{exit, findings};
 use crate::driver::open;
 use crate::driver::project::{CHECKS_FILE, Project, SCRIPT_FILE};
+use crate::edge::cgroup::{Groups, PROCESSES_MAX};
 use crate::edge::host;
 use crate::edge::lock::Lock;
 use crate::edge::repo::Repo;
@@ -82,6 +83,10 @@ fn project_facts(repo: &Repo, directory: &Path, facts: &mut Facts) {
     };
     facts.config = Some(Ok(()));
     facts.sandbox = Some(sandbox_state(config.sandbox));
+    // Not a loop's own name: one may be at work.
+    let name = format!("doctor-{}", std::process::id());
+    facts.control_groups =
+        Some(Groups::open(&name).map(|groups| groups.has_limits.then_some(PROCESSES_MAX)));
     let work = project.work(&config);
     facts.script = Some(file_state(repo, &project, &work.join(SCRIPT_FILE)));
     facts.checks = Some(file_state(repo, &project, &work.join(CHECKS_FILE)));

@@ -28,6 +28,9 @@ pub struct Facts {
     pub ledger: Option<LedgerState>,
     /// What keeps candidates in, or why nothing does.
     pub sandbox: Option<SandboxState>,
+    /// Whether each child gets a control group, and the most processes in it if that can be limited; else
+    /// why not.
+    pub control_groups: Option<Result<Option<u32>, String>>,
     /// Who holds the loop's lock.
     pub lock: Option<LockState>,
     /// Worktrees of a loop that is not running any more.

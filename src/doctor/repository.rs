@@ -12,6 +12,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         gate(facts),
         ledger(facts),
         sandbox(facts),
+        control_groups(facts),
         lock(facts),
         worktrees(facts),
         submodules(facts),
@@ -58,6 +59,33 @@ fn sandbox(facts: &Facts) -> Option<Finding> {
             .advice("`\"sandbox\": \"auto\"` takes what there is"),
     })
 }
+
+fn control_groups(facts: &Facts) -> Option<Finding> {
+    let finding = |level, message: String| Finding::new("groups", level, message);
+    Some(match facts.control_groups.as_ref()? {
+        Ok(Some(max)) => finding(
+            Level::Ok,
+            format!(
+                "control groups: each child has at most {max} processes and `memory_mib` for all, and is killed whole"
+            ),
+        ),
+        Ok(None) => finding(
+            Level::Note,
+            "control groups: each child is killed whole, but their number of processes and memory cannot be limited"
+                .to_owned(),
+        )
+        .advice(DELEGATE),
+        Err(why) => finding(
+            Level::Note,
+            format!("no control groups ({why}): without bubblewrap, what forks fast enough outlives its deadline"),
+        )
+        .advice(DELEGATE),
+    })
+}
+
+/// How to come by a control group with everything in it.
+const DELEGATE: &str =
+    "with systemd: `systemd-run --user --scope -p Delegate=yes autoresearch run`";
 
 fn identity(facts: &Facts) -> Option<Finding> {
     let identity = facts.identity.as_ref()?;

@@ -41,6 +41,7 @@ fn healthy() -> Facts {
             repaired: 0,
         }),
         sandbox: Some(SandboxState::Bwrap),
+        control_groups: Some(Ok(Some(4096))),
         lock: Some(LockState::Free),
         leftover_worktrees: Some(Vec::new()),
         submodules: Some(Vec::new()),
@@ -68,7 +69,7 @@ fn a_healthy_machine_has_only_ok_findings_and_exit_zero() {
         found.iter().all(|finding| finding.level == Level::Ok),
         "{found:?}"
     );
-    assert_eq!(found.len(), 22);
+    assert_eq!(found.len(), 23);
     assert_eq!(exit(&found), Exit::Ok);
 }
 
@@ -266,6 +267,25 @@ fn what_makes_a_machine_noisy_or_too_small_is_said() {
         let found = findings(&facts);
         let disk = found.iter().find(|finding| finding.check == "disk");
         assert_eq!(disk.map(|finding| finding.level), Some(level), "{mib} MiB");
+    }
+}
+
+#[test]
+fn without_control_groups_or_limits_in_them_a_note_says_how_to_come_by_them() {
+    for (groups, message) in [
+        (
+            Ok(None),
+            "control groups: each child is killed whole, but their number of processes and memory cannot be limited",
+        ),
+        (
+            Err("no such".to_owned()),
+            "no control groups (no such): without bubblewrap, what forks fast enough outlives its deadline",
+        ),
+    ] {
+        check(
+            |f| f.control_groups = Some(groups),
+            ("groups", Level::Note, message),
+        );
     }
 }
 

@@ -9,6 +9,7 @@ use globset::GlobSet;
 use super::fresh::SlotState;
 use super::project::{CHECKS_FILE, Pinned, SCRIPT_FILE, script_command};
 use crate::edge::cachegrind;
+use crate::edge::cgroup::{self, Groups};
 use crate::edge::child_env;
 use crate::edge::git_files::GitFiles;
 use crate::edge::interrupt::Interrupts;
@@ -21,9 +22,11 @@ use crate::edge::sandbox::{self, Room, Sandbox};
 use crate::edge::slot_files;
 use crate::edge::slots::{SlotName, Slots, repository_hash};
 use crate::error::{Context, Error, Result};
+use crate::flow::config_parts::AgentSpec;
 use crate::flow::driver_metrics::{DRIVER_INSTRUCTIONS, DRIVER_WALL_ADJ};
 use crate::flow::measure::Judged;
 use crate::flow::session::judged;
+use crate::propose::agent_presets;
 
 /// Everything needed to run the scripts of one session.
 pub struct Bench {
@@ -49,8 +52,12 @@ pub struct Bench {
     token: String,
     /// Where children's output goes.
     pub(super) logs: PathBuf,
-    /// What keeps them in.
+    /// What keeps builds, benchmarks and gates in.
     pub sandbox: Sandbox,
+    /// What keeps the agent in.
+    pub agent_sandbox: Sandbox,
+    /// Where control groups are made, if they can be.
+    groups: Option<Groups>,
     /// What was in the slots when they were ready, and when something last ran in them.
     pub(super) states: [SlotState; 2],
     /// What makes the user's git run programs, as it was when last looked at.
@@ -61,7 +68,7 @@ pub struct Bench {
 pub struct Task<'a> {
     /// Program and arguments.
     pub command: &'a [String],
-    /// Where it runs. In a slot that is measured it is kept in.
+    /// Where it runs. In a slot it is kept in.
     pub directory: &'a Path,
     /// Seconds after which it is killed.
     pub deadline_s: f64,
@@ -69,8 +76,8 @@ pub struct Task<'a> {
     pub log: &'a str,
     /// Variables beside the session's.
     pub extra: &'a [(&'a str, &'a str)],
-    /// What it reads from its standard input.
-    pub input: &'a str,
+    /// The key that it reads from its standard input.
+    pub key: Option<&'a str>,
 }
 
 /// Seconds spent in children since [`Bench::take_spent`].
@@ -118,16 +125,26 @@ impl Bench {
         process_sys::adopt_orphans();
         let by_thread = metrics.iter().any(|metric| metric.name == DRIVER_WALL_ADJ);
         let sandbox = sandbox::choose(pinned.config.sandbox, by_thread)?;
+        let agent = pinned.config.agent.as_ref();
+        let agent_mode = agent.and_then(|agent| agent.sandbox);
+        let agent_sandbox = match agent {
+            Some(_) => sandbox::choose(agent_mode.unwrap_or(pinned.config.sandbox), false)?,
+            None => sandbox,
+        };
+        let token = repository_hash(repo);
+        let groups = control_groups(&token, slots.directory())?;
         Ok(Self {
             metrics,
             deadline: Duration::from_secs_f64(pinned.config.timeouts.benchmark_s),
             allowed: child_env::matcher(&pinned.config.env_allow),
             cargo_shares_target: child_env::cargo_shares_target(),
-            token: repository_hash(repo),
+            token,
             repeats: 1,
             spent: Spent::default(),
             logs,
             sandbox,
+            agent_sandbox,
+            groups,
             states: Default::default(),
             git_files: GitFiles::read(repo.common_dir()),
             slots,
@@ -174,7 +191,7 @@ impl Bench {
                     deadline_s: deadline,
                     log: "build",
                     extra: &[],
-                    input: "",
+                    key: None,
                 })?;
                 self.checked(&finished)?
             }
@@ -241,7 +258,7 @@ impl Bench {
             deadline_s: deadline,
             log: "gate",
             extra: &extra,
-            input: "",
+            key: None,
         })?;
         self.has_executed(slot);
         self.spent.gate_s += finished.usage.wall.as_secs_f64();
@@ -253,9 +270,15 @@ impl Bench {
     /// # Errors
     /// It cannot be started.
     pub fn child(&self, task: &Task<'_>) -> Result<Finished> {
-        let own_target = self.own_cargo_target(task.directory);
         let slot = self.slot_of(task.directory);
+        let own_target = slot.and_then(|slot| self.own_cargo_target(slot));
         let room = slot.and_then(|slot| self.room(slot));
+        // In bubblewrap all ends with its process 1 anyway, and a group takes time to enter.
+        let is_whole = room
+            .as_ref()
+            .is_some_and(|room| room.sandbox == Sandbox::Bwrap);
+        let groups = self.groups.as_ref();
+        let is_measured = slot.is_some_and(|slot| slot != SlotName::Propose);
         let private = room.as_ref().map(Room::variables).unwrap_or_default();
         if let Some(room) = &room {
             room.make_ready()?;
@@ -282,27 +305,39 @@ impl Bench {
             env: &env,
             deadline: Duration::from_secs_f64(task.deadline_s),
             log: &self.logs.join(format!("{}.log", task.log)),
-            input: task.input,
+            key: task.key,
             room: room.as_ref(),
-            memory_mib: slot.and(self.pinned.config.memory_mib),
+            groups: groups.filter(|groups| groups.has_limits || !is_whole),
+            memory_mib: self.pinned.config.memory_mib.filter(|_| is_measured),
         };
         process::run(&job, &self.interrupts)
     }
 
-    /// The measured slot that a directory is in; an agent's is not measured.
+    /// The slot that a directory is in; the user's hooks run in none.
     fn slot_of(&self, directory: &Path) -> Option<SlotName> {
-        [SlotName::Zero, SlotName::One]
+        [SlotName::Zero, SlotName::One, SlotName::Propose]
             .into_iter()
             .find(|slot| directory.starts_with(self.slots.path(*slot)))
     }
 
     fn room(&self, slot: SlotName) -> Option<Room> {
-        (self.sandbox != Sandbox::Off).then(|| Room {
-            sandbox: self.sandbox,
+        let agent = self.pinned.config.agent.as_ref();
+        let agent = agent.filter(|_| slot == SlotName::Propose);
+        let sandbox = agent.map_or(self.sandbox, |_| self.agent_sandbox);
+        let mut writable = Vec::new();
+        if let Some(agent) = agent {
+            // Where git keeps the HEAD and the index of its worktree: it may commit.
+            let registration = self.slots.registration(slot);
+            writable = [registration].into_iter().chain(places(agent)).collect();
+        }
+        let exists = |path: &PathBuf| path.canonicalize().ok();
+        (sandbox != Sandbox::Off).then(|| Room {
+            sandbox,
             worktree: self.slots.path(slot),
             private: self.slots.private(slot),
             common_dir: self.slots.common_dir().to_owned(),
-            network: self.pinned.config.network,
+            writable: writable.iter().filter_map(exists).collect(),
+            network: agent.map_or(self.pinned.config.network, |agent| agent.network),
         })
     }
 
@@ -316,12 +351,10 @@ impl Bench {
 
     /// A target directory of the slot's own, where the user's settings would have all share one:
     /// cargo would then run the other slot's binary.
-    fn own_cargo_target(&self, directory: &Path) -> Option<String> {
-        let slots =
-            [SlotName::Zero, SlotName::One, SlotName::Propose].map(|slot| self.slots.path(slot));
-        let slot = slots.iter().find(|slot| directory.starts_with(slot))?;
+    fn own_cargo_target(&self, slot: SlotName) -> Option<String> {
+        let target = self.slots.path(slot).join("target");
         self.cargo_shares_target
-            .then(|| slot.join("target").display().to_string())
+            .then(|| target.display().to_string())
     }
 
     /// Holds the machine: no other loop of ours builds, tests or measures meanwhile.
@@ -347,6 +380,35 @@ impl Bench {
             duration_s: finished.usage.wall.as_secs_f64(),
         })
     }
+}
+
+/// Control groups for a session's children, if they can be had. What a session that was killed left in
+/// its own is ended: the next may be started elsewhere, so where that was is kept in `directory`.
+fn control_groups(token: &str, directory: &Path) -> Result<Option<Groups>> {
+    let record = directory.join("control-group");
+    let context = || format!("cannot write {}", record.display());
+    if let Ok(earlier) = std::fs::read_to_string(&record) {
+        cgroup::sweep(Path::new(earlier.trim_end()));
+    }
+    let groups = Groups::open(token).ok();
+    if let Some(groups) = &groups {
+        std::fs::write(&record, format!("{}\n", groups.path().display())).context(context)?;
+    }
+    Ok(groups)
+}
+
+/// What the config lets an agent write, `~` being the home directory.
+fn places(agent: &AgentSpec) -> Vec<PathBuf> {
+    let preset = agent.preset.map(agent_presets::writable);
+    let named = preset.unwrap_or_default().iter().copied();
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    named
+        .chain(agent.writable.iter().map(String::as_str))
+        .filter_map(|path| match path.strip_prefix("~/") {
+            Some(below) => Some(home.as_ref()?.join(below)),
+            None => Some(PathBuf::from(path)),
+        })
+        .collect()
 }
 
 fn counts_instructions(metrics: &[Judged]) -> bool {

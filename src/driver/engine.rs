@@ -236,7 +236,9 @@ impl Engine {
     fn look_for_tampering(&mut self, proposal: &Proposal, outcome: &mut Outcome) {
         let changed = self.bench.changed_git_files();
         let by_agent = proposal.change == Change::Agent;
-        if changed.is_empty() || !(by_agent || self.bench.sandbox == Sandbox::Off) {
+        let was_free = self.bench.sandbox == Sandbox::Off
+            || by_agent && self.bench.agent_sandbox == Sandbox::Off;
+        if changed.is_empty() || !was_free {
             return;
         }
         let names = changed.join(", ");

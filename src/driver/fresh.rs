@@ -65,7 +65,12 @@ impl Bench {
             self.state(slot).ready = Some(ready);
             return Err(Error::environment(problem));
         }
-        now.new_since(&ready).for_each(slot_files::remove);
+        for path in now.new_since(&ready) {
+            if let Err(error) = slot_files::remove(path) {
+                self.forget_files(slot);
+                return Err(error);
+            }
+        }
         if changed.iter().any(|path| self.slots.is_tracked(slot, path)) {
             self.slots.restore(slot)?;
         }

@@ -123,7 +123,7 @@ fn try_run(
         deadline_s: limit_s,
         log: &log,
         extra: &[],
-        input: "",
+        key: None,
     })?;
     let beginning = |stream: &str| {
         let path = input.with_extension(format!("json.{stream}"));

@@ -171,7 +171,7 @@ fn by_perf(bench: &mut Bench, scratch: &Path) -> Result<String> {
         deadline_s: bench.pinned.config.timeouts.benchmark_s,
         log: "perf-script",
         extra: &[],
-        input: "",
+        key: None,
     })?;
     succeeded(&finished, "perf script")?;
     std::fs::remove_file(&data).ok();
@@ -229,7 +229,7 @@ fn run_script(bench: &mut Bench, command: &[String], extra: &[(&str, String)]) -
         deadline_s: limit_s,
         log: "profile",
         extra: &variables,
-        input: "",
+        key: None,
     })?;
     succeeded(&finished, &command.join(" "))
 }

@@ -12,6 +12,8 @@ use super::propose::Draft;
 use crate::edge::fault;
 use crate::edge::process::End;
 use crate::edge::process_output;
+use crate::edge::sandbox::Sandbox;
+use crate::edge::slot_files;
 use crate::edge::slots::SlotName;
 use crate::error::{Context, Error, Result};
 use crate::flow::config_parts::AgentSpec;
@@ -21,6 +23,9 @@ use crate::propose::agent_answer::{self, Answer};
 use crate::propose::agent_presets;
 use crate::propose::agent_profile::BriefProfile;
 use crate::propose::ideas::{self, Backlog, Idea};
+
+/// Longest answer that is read, bytes.
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// Lets the agent edit a worktree of the incumbent; whatever differs afterwards, committed or not,
 /// is the candidate.
@@ -39,7 +44,7 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
     let idea = ideas::open_free_text(backlog, &opened.state.tried)
         .first()
         .copied();
-    let files = Files::new(&bench.slots.scratch()?);
+    let files = Files::new(&bench.private_directory(SlotName::Propose)?);
     let incumbent = BriefIncumbent {
         commit: opened.state.head().to_owned(),
         value: opened.state.incumbent_value(),
@@ -58,14 +63,22 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
     let prompt = agent::prompt(&brief);
     files.write(&brief, &prompt)?;
     let command = agent_presets::command_line(spec, &files.prompt, &files.brief, &prompt)?;
-    let extra = [(ANSWER_ENV, answer_path.as_str())];
+    // What it commits goes into a store of its own: that of the repository it can only read.
+    let objects = files.objects.display().to_string();
+    let common_objects = bench.slots.common_dir().join("objects");
+    let common_objects = common_objects.display().to_string();
+    let mut extra = vec![(ANSWER_ENV, answer_path.as_str())];
+    if bench.agent_sandbox != Sandbox::Off {
+        extra.push(("GIT_OBJECT_DIRECTORY", &objects));
+        extra.push(("GIT_ALTERNATE_OBJECT_DIRECTORIES", &common_objects));
+    }
     let task = Task {
         command: &command,
         directory: &worktree,
         deadline_s: config.timeouts.propose_s,
         log: "agent",
         extra: &extra,
-        input: "",
+        key: None,
     };
     let finished = bench.child(&task)?;
 
@@ -78,9 +91,13 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
         | End::OutputFull
         | End::DiskFull) => {
             let tail = process_output::tail(&finished.log);
+            let where_it_ran = match bench.agent_sandbox {
+                Sandbox::Off => String::new(),
+                sandbox => format!(" (in {}, see `agent.writable`)", sandbox.name()),
+            };
             return Ok(failed(
                 idea,
-                format!("the agent {}\n{tail}", end.describe()),
+                format!("the agent {}{where_it_ran}\n{tail}", end.describe()),
             ));
         }
     }
@@ -89,9 +106,14 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
         Err(error) => return Ok(failed(idea, error.to_string())),
     };
     let leftovers = leftovers(spec);
-    let read = opened
-        .repo
-        .tree_of_checkout(&worktree, &|path, _| leftovers.is_match(path));
+    let read = bench
+        .slots
+        .uncommit(SlotName::Propose, head)
+        .and_then(|()| {
+            opened
+                .repo
+                .tree_of_checkout(&worktree, &|path, _| leftovers.is_match(path))
+        });
     let tree = match read {
         Ok(tree) => tree,
         // It left its worktree in a state that has no tree: conflicts, a nested repository.
@@ -155,6 +177,8 @@ struct Files {
     prompt: PathBuf,
     brief: PathBuf,
     answer: PathBuf,
+    /// Git's objects of what it commits.
+    objects: PathBuf,
 }
 
 impl Files {
@@ -164,6 +188,7 @@ impl Files {
             prompt: directory.join("prompt.md"),
             brief: directory.join("brief.json"),
             answer: directory.join("answer.json"),
+            objects: directory.join("objects"),
         }
     }
 
@@ -171,10 +196,9 @@ impl Files {
     fn write(&self, brief: &Brief, prompt: &str) -> Result<()> {
         let directory = self.prompt.parent().unwrap_or(Path::new("."));
         let context = || format!("cannot write into {}", directory.display());
-        if directory.exists() {
-            std::fs::remove_dir_all(directory).context(context)?;
-        }
-        std::fs::create_dir_all(directory).context(context)?;
+        // The agent before may have put a link there.
+        slot_files::remove(directory)?;
+        std::fs::create_dir_all(&self.objects).context(context)?;
         fault::space_for("brief-write")
             .and_then(|()| std::fs::write(&self.prompt, prompt))
             .context(context)?;
@@ -184,8 +208,8 @@ impl Files {
 
 /// What the agent wrote about its change, if anything.
 fn read_answer(path: &Path) -> Result<Answer> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => agent_answer::parse_answer(&text),
+    match slot_files::read(path, ANSWER_BYTES_MAX) {
+        Ok(text) => agent_answer::parse_answer(&String::from_utf8_lossy(&text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Answer::default()),
         Err(error) => Err(error).context(|| format!("cannot read {}", path.display())),
     }

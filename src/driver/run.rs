@@ -148,14 +148,13 @@ impl Bench {
         if let (Some(name), Some(seed)) = (&held_out, &seed) {
             extra.push((name.as_str(), seed.as_str()));
         }
-        let input = key.as_ref().map_or(String::new(), |key| format!("{key}\n"));
         let task = Task {
             command: &command,
             directory: &directory,
             deadline_s: limit_s,
             log: "benchmark",
             extra: &extra,
-            input: &input,
+            key: key.as_deref(),
         };
         let finished = self.child(&task)?;
         self.has_executed(slot);

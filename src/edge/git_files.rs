@@ -30,8 +30,12 @@ impl GitFiles {
         }
         let hooks = common_dir.join("hooks");
         for entry in fs::read_dir(hooks).into_iter().flatten().flatten() {
-            let mut content = fs::read(entry.path()).unwrap_or_default();
-            let mode = entry.metadata().map_or(0, |metadata| metadata.mode());
+            let metadata = fs::metadata(entry.path()).ok();
+            let mode = metadata.as_ref().map_or(0, MetadataExt::mode);
+            // To read a pipe would be to wait.
+            let is_file = metadata.is_some_and(|metadata| metadata.is_file());
+            let content = is_file.then(|| fs::read(entry.path()).ok()).flatten();
+            let mut content = content.unwrap_or_default();
             content.extend(mode.to_le_bytes());
             files.insert(
                 format!("hooks/{}", entry.file_name().to_string_lossy()),

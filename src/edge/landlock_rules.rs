@@ -44,19 +44,19 @@ mod linux {
             .map_err(|error| error.to_string())
     }
 
-    /// The rules: writing below `directories` only, to devices, and to `log`, the child's output, which
-    /// `/dev/stdout` stands for.
+    /// The rules: writing to `places` (files, and directories with all in them) only, to devices, and to
+    /// `log`, the file that `/dev/stdout` stands for.
     ///
     /// # Errors
     /// The kernel does not take them.
-    pub fn new(directories: &[&Path], log: &Path, network: bool) -> Result<OwnedFd> {
-        let created = build(directories, log, network).map_err(std::io::Error::other)?;
+    pub fn new(places: &[&Path], log: Option<&Path>, network: bool) -> Result<OwnedFd> {
+        let created = build(places, log, network).map_err(std::io::Error::other)?;
         Option::from(created).ok_or_else(|| std::io::ErrorKind::Unsupported.into())
     }
 
     fn build(
-        directories: &[&Path],
-        log: &Path,
+        places: &[&Path],
+        log: Option<&Path>,
         network: bool,
     ) -> std::result::Result<landlock::RulesetCreated, RulesetError> {
         let whole = AccessFs::from_write(ABI_MIN);
@@ -69,8 +69,8 @@ mod linux {
             handled = handled.handle_access(AccessNet::ConnectTcp)?;
         }
         let shared = SHARED_DIRECTORIES.iter().map(Path::new);
-        let files = DEVICES.iter().map(Path::new).chain([log]);
-        let rules = (directories
+        let files = DEVICES.iter().map(Path::new).chain(log);
+        let rules = (places
             .iter()
             .copied()
             .chain(shared)
@@ -101,7 +101,7 @@ mod elsewhere {
     ///
     /// # Errors
     /// Always.
-    pub fn new(_: &[&Path], _: &Path, _: bool) -> Result<OwnedFd> {
+    pub fn new(_: &[&Path], _: Option<&Path>, _: bool) -> Result<OwnedFd> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod artifacts;
 pub mod cachegrind;
+pub mod cgroup;
 pub mod child_env;
 pub mod clock;
 pub mod console;
@@ -28,6 +29,7 @@ pub mod repo_sys;
 pub mod repo_write;
 pub mod sandbox;
 pub mod serve;
+pub mod slot_caches;
 pub mod slot_files;
 pub mod slots;
 pub mod terminal;

@@ -2,19 +2,21 @@
 //!
 //! Output goes to a file and never through a pipe: a grandchild that keeps a pipe open makes the
 //! wait for its end block (measured with duct: 4 s for a child that had left a `sleep 4` behind; with
-//! a file, 2 ms). When the child ends or its time is up, the whole group is killed before the child
+//! a file, 2 ms); where there is a socket between, it is closed from our side. When the child ends or its time is up, the whole group is killed before the child
 //! is reaped, while its process id can belong to nobody else.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::cgroup::{Group, Groups};
 use super::fault;
 use super::interrupt::{Interrupts, Urgency};
+use super::process_output::Channel;
 use super::process_sys::{self, Reaped};
 use super::sandbox::Room;
 use crate::error::{Context, Error, Result};
@@ -47,11 +49,15 @@ pub struct Job<'a> {
     pub deadline: Duration,
     /// File for its standard output and error, in the order written; replaced.
     pub log: &'a Path,
-    /// What it reads from its standard input: at most a line.
-    pub input: &'a str,
+    /// A key that it reads from its standard input, as a line. What it prints can then be unsaid by none of
+    /// its processes.
+    pub key: Option<&'a str>,
     /// Where it is kept in, if it is.
     pub room: Option<&'a Room>,
-    /// Most address space of each of its processes, MiB.
+    /// Where its control group is made, if it is to have one.
+    pub groups: Option<&'a Groups>,
+    /// Most address space of each of its processes, MiB; in a control group with limits also the most
+    /// memory of all together.
     pub memory_mib: Option<u64>,
 }
 
@@ -124,30 +130,48 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
             File::options().append(true).create_new(true).open(job.log)
         })
         .context(|| format!("cannot write {}", job.log.display()))?;
-    let rules = job.room.map(|room| room.rules(job.log)).transpose()?;
+    let (channel, output) = match job.key {
+        None => (None, log),
+        Some(_) => {
+            let channel = Channel::open(log, OUTPUT_MAX);
+            let (channel, end) = channel.context(|| "cannot make a socket".to_owned())?;
+            (Some(channel), end)
+        }
+    };
+    // By its name it may be written only where it is the output itself.
+    let named = job.key.is_none().then_some(job.log);
+    let rules = job.room.map(|room| room.rules(named)).transpose()?;
     let rules = rules.flatten().map(Arc::new);
     let memory_bytes = job.memory_mib.map(|mib| mib << 20);
-    let input = input(job.input).context(|| "cannot make a pipe".to_owned())?;
-    // Set anew just before the fork: what duct does before is not the child's time.
-    let start = Arc::new(Mutex::new(Instant::now()));
-    let forking = Arc::clone(&start);
+    let input = input(job.key).context(|| "cannot make a pipe".to_owned())?;
+    let group = job.groups.map(|groups| groups.group(memory_bytes));
+    let group = group
+        .transpose()
+        .context(|| "cannot make a control group".to_owned())?;
+    let door = group.as_ref().map(Group::door).transpose();
+    let door = door.context(|| "cannot open a control group".to_owned())?;
+    let door = door.map(Arc::new);
+    // The way into a control group takes the kernel some time: that is not the program's.
+    let (begin, begins) = std::io::pipe().context(|| "cannot make a pipe".to_owned())?;
+    let begins = Arc::new(begins);
     let handle = duct::cmd(program, arguments)
         .dir(job.dir)
         .full_env(job.env)
         .stdin_file(input)
         // duct applies the outermost redirection first: errors must follow stdout into the file.
         .stderr_to_stdout()
-        .stdout_file(log)
+        .stdout_file(output)
         .unchecked()
         .before_spawn(move |command| {
             process_sys::isolate(command);
+            if let Some(door) = &door {
+                process_sys::enter_group(command, Arc::clone(door));
+            }
             process_sys::limit_memory(command, memory_bytes);
             if let Some(rules) = &rules {
                 process_sys::keep_in(command, Arc::clone(rules));
             }
-            if let Ok(mut start) = forking.lock() {
-                *start = Instant::now();
-            }
+            process_sys::say_begin(command, Arc::clone(&begins));
             Ok(())
         })
         .start()
@@ -162,9 +186,9 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
         .first()
         .expect("a started command has a process");
 
-    let started = *start.lock().unwrap_or_else(PoisonError::into_inner);
-    let supervised = supervise(pid, started, job, interrupts);
-    process_sys::signal_group(pid, libc::SIGKILL);
+    let started = process_sys::said_begin(begin).unwrap_or_else(|_| Instant::now());
+    let supervised = supervise(pid, started, job, group.as_ref(), interrupts);
+    kill(pid, group.as_ref());
     let Some((killed, wall)) = supervised else {
         return Err(
             Error::environment(format!("`{program}` (process {pid}) cannot be killed"))
@@ -174,7 +198,14 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
     // Of the zombie: the kernel forgets it with the reaping.
     let main_thread = process_sys::main_thread(pid);
     let used = process_sys::reap(pid).context(|| format!("cannot wait for `{program}`"))?;
+    // Removed only when all in it have ended: what is left for us is to take them off the process table.
+    drop(group);
     kill_orphans();
+    if let Some(channel) = channel {
+        channel
+            .close()
+            .context(|| format!("cannot write {}", job.log.display()))?;
+    }
     // Reaped by `wait4` for its resource use; duct's own wait would only find it gone.
     drop(handle);
     let end = match (killed, used.code, used.signal) {
@@ -212,6 +243,7 @@ fn supervise(
     pid: u32,
     started: Instant,
     job: &Job<'_>,
+    group: Option<&Group>,
     interrupts: &Interrupts,
 ) -> Option<(Option<End>, Duration)> {
     let (exit_sender, exit) = mpsc::channel();
@@ -245,16 +277,20 @@ fn supervise(
         let left = job.deadline.saturating_sub(started.elapsed());
         let reason = match exit.recv_timeout(left.min(LOOK)) {
             Ok(Message::Exited(at)) => break at,
-            Err(RecvTimeoutError::Timeout) if left > LOOK => match written_too_much(job.log) {
-                Some(end) => end,
-                None => continue,
-            },
+            Err(RecvTimeoutError::Timeout) if left > LOOK => {
+                // What forks for ever and ends would fill the process table.
+                process_sys::reap_ended_orphans(pid);
+                match written_too_much(job.log) {
+                    Some(end) => end,
+                    None => continue,
+                }
+            }
             Ok(Message::Signal) if interrupts.urgency() < Urgency::Now => continue,
             Ok(Message::Signal) => End::Interrupted,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => End::TimedOut,
         };
         killed = Some(reason);
-        match end_group(pid, &exit) {
+        match end_child(pid, group, &exit) {
             Some(at) => break at,
             None => {
                 interrupts.wake(None);
@@ -277,14 +313,14 @@ fn written_too_much(log: &Path) -> Option<End> {
         .then_some(End::DiskFull)
 }
 
-/// A pipe with this in it and nobody at its other end; nothing at all for nothing.
-fn input(text: &str) -> std::io::Result<File> {
-    if text.is_empty() {
+/// A pipe with this line in it and nobody at its other end; nothing at all for nothing.
+fn input(line: Option<&str>) -> std::io::Result<File> {
+    let Some(line) = line else {
         return File::open("/dev/null");
-    }
+    };
     let (reader, mut writer) = std::io::pipe()?;
-    // A line fits into any pipe.
-    writer.write_all(text.as_bytes())?;
+    // It fits into any pipe.
+    writeln!(writer, "{line}")?;
     Ok(File::from(std::os::fd::OwnedFd::from(reader)))
 }
 
@@ -294,9 +330,13 @@ enum Message {
 }
 
 /// TERM, grace, KILL, grace; returns when the child is a zombie.
-fn end_group(pid: u32, exit: &mpsc::Receiver<Message>) -> Option<Instant> {
-    for (signal, patience) in [(libc::SIGTERM, GRACE), (libc::SIGKILL, GRACE_AFTER_KILL)] {
-        process_sys::signal_group(pid, signal);
+fn end_child(pid: u32, group: Option<&Group>, exit: &mpsc::Receiver<Message>) -> Option<Instant> {
+    for patience in [GRACE, GRACE_AFTER_KILL] {
+        if patience == GRACE {
+            process_sys::signal_group(pid, libc::SIGTERM);
+        } else {
+            kill(pid, group);
+        }
         let until = Instant::now() + patience;
         loop {
             match exit.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -309,9 +349,18 @@ fn end_group(pid: u32, exit: &mpsc::Receiver<Message>) -> Option<Instant> {
     None
 }
 
-/// Kills and reaps what a child left behind outside its group. As a subreaper we are the parent of
+/// Kills a child's process group, and all of its control group.
+fn kill(pid: u32, group: Option<&Group>) {
+    process_sys::signal_group(pid, libc::SIGKILL);
+    if let Some(group) = group {
+        group.kill();
+    }
+}
+
+/// Kills and reaps what a child left behind outside its process group. As a subreaper we are the parent of
 /// every orphan, also of one that changed its session; killing it makes its own children ours. Gives
-/// up on what forks faster than it is killed; the next session's sweep finds it.
+/// up on what forks faster than it is killed, where there is no control group; the next session's sweep
+/// may find it.
 fn kill_orphans() {
     let until = Instant::now() + GRACE;
     while Instant::now() < until {

@@ -2,12 +2,48 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::thread::JoinHandle;
 
 use crate::error::{Context, Result};
 use crate::flow::digest::Digests;
 use crate::flow::metric::{Key, LINE_BYTES_MAX, Samples};
+
+/// A way for a child's output into its log on which nothing can be unsaid: a file that is the output itself
+/// can be cut and written over through its name in `/proc`, a pipe can be emptied, and a socket neither.
+pub struct Channel {
+    ours: UnixStream,
+    copier: JoinHandle<io::Result<u64>>,
+}
+
+impl Channel {
+    /// Copies what comes until it is closed, up to a little more than `bytes_max`; and the child's end.
+    ///
+    /// # Errors
+    /// The system has no descriptors left.
+    pub fn open(mut log: File, bytes_max: u64) -> io::Result<(Self, File)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let reader = ours.try_clone()?;
+        let copier =
+            std::thread::spawn(move || io::copy(&mut reader.take(bytes_max + 1), &mut log));
+        Ok((Self { ours, copier }, File::from(OwnedFd::from(theirs))))
+    }
+
+    /// Waits until all is copied that was printed by now, whoever keeps the other end open.
+    ///
+    /// # Errors
+    /// The log cannot be written.
+    pub fn close(self) -> io::Result<()> {
+        self.ours.shutdown(Shutdown::Read)?;
+        let copied = self.copier.join();
+        copied.unwrap_or_else(|_| Err(io::Error::other("a thread failed")))?;
+        Ok(())
+    }
+}
 
 /// Reads a log's METRIC and DIGEST lines, line by line: the output never has to fit into memory. With
 /// a key only those that carry it count.

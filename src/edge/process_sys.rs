@@ -1,17 +1,18 @@
 //! The system calls that `std` and duct do not offer: waiting without reaping, resource use of one
-//! child, signals to a group, and dying with the parent.
+//! child, signals to a group, dying with the parent, and what a child does before it is its program.
 #![expect(
     unsafe_code,
     reason = "waitid, wait4, kill and prctl have no safe wrapper with the fields needed"
 )]
 
 use std::collections::BTreeSet;
-use std::io;
+use std::fs::File;
+use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::flow::driver_metrics::MainThread;
 
@@ -84,13 +85,74 @@ pub fn limit_memory(command: &mut Command, bytes: Option<u64>) {
     }
 }
 
-/// Has the command take these rules of Landlock upon itself, for ever and for all its descendants.
+/// Has the command enter a control group; `door` is its `cgroup.procs`.
+pub fn enter_group(command: &mut Command, door: Arc<File>) {
+    // SAFETY: write is async-signal-safe; the descriptor is open as long as the closure lives.
+    unsafe {
+        command.pre_exec(move || {
+            let written = libc::write(door.as_raw_fd(), c"0".as_ptr().cast(), 1);
+            if written == 1 {
+                Ok(())
+            } else {
+                Err(io::Error::last_os_error())
+            }
+        });
+    }
+}
+
+/// Has the command say when all that comes before its program is done.
+pub fn say_begin(command: &mut Command, pipe: Arc<PipeWriter>) {
+    // SAFETY: clock_gettime and write are async-signal-safe and touch no memory but the time's; the
+    // descriptor is open as long as the closure lives.
+    unsafe {
+        command.pre_exec(move || {
+            let bytes = monotonic_ns()?.to_ne_bytes();
+            let written = libc::write(pipe.as_raw_fd(), bytes.as_ptr().cast(), bytes.len());
+            if usize::try_from(written) == Ok(bytes.len()) {
+                Ok(())
+            } else {
+                Err(io::Error::last_os_error())
+            }
+        });
+    }
+}
+
+/// When a child that was started said that its program begins.
+///
+/// # Errors
+/// It said nothing.
+pub fn said_begin(mut pipe: PipeReader) -> io::Result<Instant> {
+    let mut bytes = [0; 8];
+    pipe.read_exact(&mut bytes)?;
+    let ago = monotonic_ns()?.saturating_sub(u64::from_ne_bytes(bytes));
+    let now = Instant::now();
+    Ok(now.checked_sub(Duration::from_nanos(ago)).unwrap_or(now))
+}
+
+/// The clock of [`Instant`], nanoseconds.
+fn monotonic_ns() -> io::Result<u64> {
+    // SAFETY: a zeroed timespec is valid, and clock_gettime writes only into it.
+    let time = unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        check(libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time))?;
+        time
+    };
+    let part = |count| u64::try_from(count).unwrap_or(0);
+    Ok(part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec))
+}
+
+/// Has the command take these rules of Landlock upon itself, for ever and for all its descendants, and
+/// gives up root's capabilities, as bubblewrap does: one of them is to type into the user's terminals.
 pub fn keep_in(command: &mut Command, rules: Arc<OwnedFd>) {
     #[cfg(target_os = "linux")]
     // SAFETY: both calls are async-signal-safe and touch no memory of ours; the descriptor is open as
     // long as the closure lives.
     unsafe {
         command.pre_exec(move || {
+            for capability in 0..CAPABILITIES {
+                // Of one that the kernel does not know, or for a user who has none, an error.
+                libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0);
+            }
             check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
             let none: libc::c_uint = 0;
             let call = libc::SYS_landlock_restrict_self;
@@ -103,6 +165,10 @@ pub fn keep_in(command: &mut Command, rules: Arc<OwnedFd>) {
     #[cfg(not(target_os = "linux"))]
     drop((command, rules));
 }
+
+/// More than any kernel has (41 in Linux 6.18).
+#[cfg(target_os = "linux")]
+const CAPABILITIES: libc::c_ulong = 64;
 
 /// Children that this process had before it became a subreaper: they are somebody else's, from
 /// before an `exec`, and are never touched.
@@ -154,6 +220,13 @@ pub fn reap_if_ended(pid: u32) {
         unsafe {
             libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG);
         }
+    }
+}
+
+/// Takes off the process table what ended and was left to us, but for the child that is waited for.
+pub fn reap_ended_orphans(child: u32) {
+    for pid in orphans().into_iter().filter(|pid| *pid != child) {
+        reap_if_ended(pid);
     }
 }
 

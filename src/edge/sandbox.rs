@@ -1,7 +1,7 @@
 //! What keeps children in: bubblewrap, else Landlock.
 //!
-//! In both a child may write into its own worktree and a private directory only, and has no network
-//! unless allowed. Bubblewrap also gives it process ids, `/tmp`, `/dev/shm` and a loopback interface
+//! In both a child may write into its own worktree and a private directory only (an agent also where the
+//! config says), and has no network unless allowed. Bubblewrap also gives it process ids, `/tmp`, `/dev/shm` and a loopback interface
 //! of its own; it costs some 10 ms a child, and the script is then not our own child any more, so that
 //! the waiting of its thread is not known. Landlock costs nothing and needs no program, but knows no
 //! UDP, cannot tell loopback from other hosts, and does not stop a change of modes and times of files
@@ -116,6 +116,8 @@ pub struct Room {
     pub private: PathBuf,
     /// The repository's common directory, which it may read.
     pub common_dir: PathBuf,
+    /// What else it may write: files and directories that exist, by their real paths.
+    pub writable: Vec<PathBuf>,
     /// Whether it may use the network.
     pub network: bool,
 }
@@ -128,10 +130,15 @@ impl Room {
     pub fn make_ready(&self) -> Result<()> {
         let context = || format!("cannot prepare {}", self.private.display());
         let temporary = self.temporary();
+        let cache = self.cache();
         if temporary.symlink_metadata().is_ok() {
             super::tree::remove_tree(&temporary)?;
         }
-        for directory in [temporary, self.cache()] {
+        // It was in the hands of what ran here: a link would lead us and our removals elsewhere.
+        if cache.symlink_metadata().is_ok_and(|found| !found.is_dir()) {
+            std::fs::remove_file(&cache).context(context)?;
+        }
+        for directory in [temporary, cache] {
             super::fault::space_for("private-create")
                 .and_then(|()| std::fs::create_dir_all(directory))
                 .context(context)?;
@@ -187,6 +194,9 @@ impl Room {
         }
         mount("--bind", &self.private, &self.private);
         mount("--bind", &self.worktree, &self.worktree);
+        for path in &self.writable {
+            mount("--bind", path, path);
+        }
         // Through it we find the worktree's repository.
         let link = self.worktree.join(".git");
         mount("--ro-bind", &link, &link);
@@ -199,17 +209,22 @@ impl Room {
         line
     }
 
-    /// The rules that the child is to take upon itself, with Landlock. `log` is its output, which
-    /// `/dev/stdout` stands for.
+    /// The rules that the child is to take upon itself, with Landlock. `log` is the file of its output, if
+    /// `/dev/stdout` stands for that.
     ///
     /// # Errors
     /// The kernel does not take them.
-    pub fn rules(&self, log: &Path) -> Result<Option<OwnedFd>> {
+    pub fn rules(&self, log: Option<&Path>) -> Result<Option<OwnedFd>> {
         if self.sandbox != Sandbox::Landlock {
             return Ok(None);
         }
-        let directories = [self.worktree.as_path(), self.private.as_path()];
-        landlock_rules::new(&directories, log, self.network)
+        let own = [&self.worktree, &self.private];
+        let places: Vec<&Path> = own
+            .into_iter()
+            .chain(&self.writable)
+            .map(PathBuf::as_path)
+            .collect();
+        landlock_rules::new(&places, log, self.network)
             .map(Some)
             .context(|| "cannot set up Landlock".to_owned())
     }

@@ -10,6 +10,9 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 
+use super::tree::remove_tree;
+use crate::error::{Context, Result};
+
 /// Makes `directory/name` below `root` a regular file with this content. Written only when it differs:
 /// a new time stamp would be a change of its own.
 ///
@@ -94,7 +97,10 @@ impl Files {
     pub fn below(roots: &[PathBuf]) -> Self {
         let mut files = Self::default();
         for root in roots {
-            files.add(root);
+            // What runs may have put a link there, to a place that is none of ours.
+            if fs::symlink_metadata(root).is_ok_and(|metadata| metadata.is_dir()) {
+                files.add(root);
+            }
         }
         files
     }
@@ -127,11 +133,43 @@ impl Files {
     }
 }
 
-/// Removes a file or an empty directory, and what a link is but not what it points to.
-pub fn remove(path: &Path) {
-    if fs::remove_file(path).is_err() {
-        fs::remove_dir(path).ok();
+/// Whether there is a link anywhere in a directory.
+pub fn has_links(directory: &Path) -> bool {
+    let mut entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.any(|entry| match entry.file_type() {
+        Ok(kind) => kind.is_symlink() || kind.is_dir() && has_links(&entry.path()),
+        Err(_) => true,
+    })
+}
+
+/// Removes a file or a directory with all in it, and what a link is but not what it points to.
+///
+/// # Errors
+/// It is still there.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(_) => Ok(()),
+        // Usually empty: what we could read of it is gone already.
+        Ok(metadata) if metadata.is_dir() => remove_tree(path),
+        Ok(_) => fs::remove_file(path).context(|| format!("cannot remove {}", path.display())),
     }
+}
+
+/// Reads a regular file of at most `bytes_max`; not through a link, and without waiting for a pipe.
+///
+/// # Errors
+/// It is not there, is something else, or is longer.
+pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > bytes_max {
+        let problem = format!("not a file of at most {bytes_max} bytes");
+        return Err(io::Error::other(problem));
+    }
+    let mut content = Vec::new();
+    file.take(bytes_max).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 #[cfg(test)]

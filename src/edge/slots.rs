@@ -17,8 +17,9 @@ use sha2::{Digest, Sha256};
 
 use super::repo::Repo;
 use super::repo_locks::RefWrite;
-use super::tree::{copy_tree, make_writable, remove_tree};
-use super::{fault, process};
+use super::slot_caches::forget_python_bytecode;
+use super::tree::{make_writable, remove_tree};
+use super::{fault, process, slot_files};
 use crate::error::{Context, Error, Result};
 
 /// Which worktree.
@@ -39,7 +40,7 @@ impl SlotName {
     }
 
     /// One character each, so that paths have equal length.
-    fn suffix(self) -> &'static str {
+    pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::Zero => "0",
             Self::One => "1",
@@ -54,7 +55,7 @@ impl SlotName {
 pub struct Slots {
     common_dir: PathBuf,
     workdir: PathBuf,
-    root: PathBuf,
+    pub(super) root: PathBuf,
     prefix: String,
 }
 
@@ -158,21 +159,45 @@ impl Slots {
 
     /// Opens the slot's worktree, if its link to the repository is the one we made: what runs in the slot
     /// could put another there, whose settings would have us write somewhere else.
-    fn open_slot(&self, slot: SlotName) -> Option<Repository> {
+    pub(super) fn open_slot(&self, slot: SlotName) -> Option<Repository> {
         let link = self.path(slot).join(".git");
         let is_file = fs::symlink_metadata(&link).is_ok_and(|metadata| metadata.is_file());
         let target = fs::read_to_string(link).ok().filter(|_| is_file)?;
         let target = Path::new(target.trim_end().strip_prefix("gitdir: ")?);
-        let ours = self
-            .common_dir
-            .join("worktrees")
-            .join(self.worktree_name(slot));
-        if target.canonicalize().ok()? != ours.canonicalize().ok()? {
+        let ours = self.registration(slot);
+        // An agent may write there; git writes through links.
+        if target.canonicalize().ok()? != ours.canonicalize().ok()? || slot_files::has_links(&ours)
+        {
             return None;
         }
         let repo = Repository::open(self.path(slot)).ok()?;
+        if repo.commondir().canonicalize().ok()? != self.common_dir.canonicalize().ok()? {
+            return None;
+        }
         let workdir = repo.workdir()?.canonicalize().ok()?;
         (workdir == self.path(slot)).then_some(repo)
+    }
+
+    /// Git's own directory of a slot: its HEAD, index and reflog.
+    pub fn registration(&self, slot: SlotName) -> PathBuf {
+        self.common_dir
+            .join("worktrees")
+            .join(self.worktree_name(slot))
+    }
+
+    /// Leaves a slot's files as they are and takes back whatever was committed there.
+    ///
+    /// # Errors
+    /// The slot is not the worktree we made any more, or its HEAD cannot be written.
+    pub fn uncommit(&self, slot: SlotName, head: Oid) -> Result<()> {
+        let context = || format!("cannot set the HEAD of {}", self.path(slot).display());
+        let repo = self.open_slot(slot).ok_or_else(|| self.not_ours(slot))?;
+        repo.set_head_detached(head).context(context)
+    }
+
+    fn not_ours(&self, slot: SlotName) -> Error {
+        let path = self.path(slot);
+        Error::environment(format!("{} is not the worktree we made", path.display()))
     }
 
     /// Whether the commit that is checked out has this file.
@@ -236,9 +261,7 @@ impl Slots {
     fn check_out_into(&self, slot: SlotName, commit: Oid) -> Result<()> {
         let path = self.path(slot);
         let context = || format!("cannot check out {commit} in {}", path.display());
-        let repo = self.open_slot(slot).ok_or_else(|| {
-            Error::environment(format!("{} is not the worktree we made", path.display()))
-        })?;
+        let repo = self.open_slot(slot).ok_or_else(|| self.not_ours(slot))?;
         let object = repo.find_object(commit, None).context(context)?;
         fault::space_for("slot-check-out").context(context)?;
         let mut builder = CheckoutBuilder::new();
@@ -323,81 +346,11 @@ impl Slots {
                 .context(|| format!("cannot unregister the worktree {name}"))?;
         }
         // A registration cut short by a kill is not even found.
-        let registration = self.common_dir.join("worktrees").join(&name);
+        let registration = self.registration(slot);
         if registration.exists() {
             remove_tree(&registration)?;
         }
         self.delete_branch(slot)
-    }
-
-    fn cache(&self, slot: SlotName) -> PathBuf {
-        self.root.join("cache").join(slot.suffix())
-    }
-
-    /// Moves the top-level entries that git ignores aside. Best effort: they are only a cache.
-    fn save_cache(&self, slot: SlotName) {
-        let path = self.path(slot);
-        let Some(repo) = self.open_slot(slot) else {
-            return;
-        };
-        let Ok(entries) = fs::read_dir(&path) else {
-            return;
-        };
-        let cache = self.cache(slot);
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            // Git tells directories by a slash at the end, as in the pattern `target/`.
-            let asked = Path::new(&name).join(if is_directory { "" } else { "." });
-            if name == ".git" || !is_directory || !repo.is_path_ignored(&asked).unwrap_or(false) {
-                continue;
-            }
-            let kept = cache.join(&name);
-            if kept.exists() && remove_tree(&kept).is_err() {
-                continue;
-            }
-            if fs::create_dir_all(&cache).is_ok() {
-                fs::rename(entry.path(), kept).ok();
-            }
-        }
-    }
-
-    /// Moves them back into a fresh worktree. Its files are newer than what was built from them, so
-    /// build tools build the project again and reuse its dependencies.
-    fn restore_cache(&self, slot: SlotName) -> Result<()> {
-        let cache = self.cache(slot);
-        let Ok(entries) = fs::read_dir(&cache) else {
-            return Ok(());
-        };
-        for entry in entries.flatten() {
-            let target = self.path(slot).join(entry.file_name());
-            if !target.exists() {
-                fs::rename(entry.path(), &target)
-                    .context(|| format!("cannot move {} back", entry.path().display()))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Copies cargo's `target` of slot 0 into slot 1 when that has none, so that dependencies are
-    /// compiled once. Slot 1 must have been checked out after slot 0 was built: its sources are then
-    /// newer than the copy and the project's own crates are built anew, with slot 1's paths.
-    ///
-    /// # Errors
-    /// A file cannot be copied.
-    pub fn seed_cargo_target(&self) -> Result<()> {
-        let from = self.path(SlotName::Zero).join("target");
-        let to = self.path(SlotName::One).join("target");
-        if !from.join("CACHEDIR.TAG").exists() || to.exists() {
-            return Ok(());
-        }
-        // Renamed when whole: a copy cut short by a kill would look like a finished build.
-        let partial = self.root.join("seed");
-        if partial.exists() {
-            remove_tree(&partial)?;
-        }
-        copy_tree(&from, &partial)?;
-        fs::rename(&partial, &to).context(|| format!("cannot move {}", partial.display()))
     }
 }
 
@@ -407,48 +360,5 @@ impl Drop for Slots {
             eprintln!("warning: {error}; the next run removes it");
         }
         fault::reached("slots-removed");
-    }
-}
-
-/// Python trusts a `.pyc` whose source has the same size and the same time in whole seconds, so an
-/// edit checked out within a second would run the other side's code. The caches of changed sources
-/// go.
-fn forget_python_bytecode(repo: &Repository, commit: Oid, path: &Path) {
-    let tree_of = |id: Oid| repo.find_commit(id).and_then(|commit| commit.tree());
-    let Ok(head) = repo.head().and_then(|head| head.peel_to_tree()) else {
-        return;
-    };
-    let Ok(tree) = tree_of(commit) else { return };
-    let Ok(diff) = repo.diff_tree_to_tree(Some(&head), Some(&tree), None) else {
-        return;
-    };
-    for changed in diff
-        .deltas()
-        .filter_map(|delta| delta.new_file().path().map(Path::to_path_buf))
-    {
-        if changed
-            .extension()
-            .is_none_or(|extension| extension != "py")
-        {
-            continue;
-        }
-        let stem = changed
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let caches = path.join(&changed).with_file_name("__pycache__");
-        if fs::symlink_metadata(&caches).is_ok_and(|metadata| metadata.is_symlink()) {
-            continue;
-        }
-        for entry in fs::read_dir(caches).into_iter().flatten().flatten() {
-            if entry
-                .file_name()
-                .to_string_lossy()
-                .starts_with(&format!("{stem}."))
-            {
-                fs::remove_file(entry.path()).ok();
-            }
-        }
     }
 }

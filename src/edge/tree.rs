@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::error::{Context, Result};
 
@@ -14,7 +15,14 @@ pub fn remove_tree(path: &Path) -> Result<()> {
         return Ok(());
     }
     make_writable(path);
-    fs::remove_dir_all(path).context(|| format!("cannot remove {}", path.display()))
+    fs::remove_dir_all(path).or_else(|error| {
+        // Nested deeper than a process may have directories open.
+        let removed = Command::new("rm").arg("-rf").arg("--").arg(path).status();
+        if removed.is_ok_and(|status| status.success()) {
+            return Ok(());
+        }
+        Err(error).context(|| format!("cannot remove {}", path.display()))
+    })
 }
 
 /// Gives the user every right in the directories of a tree; links are not followed.
@@ -34,7 +42,7 @@ pub fn make_writable(path: &Path) {
     }
 }
 
-/// Copies files, links and modification times; hard links would let one slot's build write into the
+/// Copies files, links and modification times, and nothing else (to open a pipe would be to wait); hard links would let one slot's build write into the
 /// other's files.
 ///
 /// # Errors
@@ -51,7 +59,7 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
         } else if kind.is_symlink() {
             let link = fs::read_link(&source).context(context)?;
             std::os::unix::fs::symlink(link, &target).context(context)?;
-        } else {
+        } else if kind.is_file() {
             fs::copy(&source, &target).context(context)?;
             let modified = entry
                 .metadata()

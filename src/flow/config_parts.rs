@@ -7,6 +7,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserial
 use serde::{Deserialize, Serialize};
 
 pub use super::config_metric::MetricPart;
+use super::config_sandbox::SandboxMode;
 use super::decision::Direction;
 pub use super::driver_metrics::{DRIVER_PREFIX, DRIVER_WALL};
 
@@ -242,6 +243,21 @@ pub struct AgentSpec {
     /// Extra arguments after a preset's own.
     #[serde(default)]
     pub args: Vec<String>,
+    /// What keeps it in; as `sandbox` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxMode>,
+    /// Whether it may use the network.
+    #[serde(default = "default_true")]
+    pub network: bool,
+    /// Files and directories beside its worktree and a temporary directory that it may write, absolute
+    /// or beginning with `~/`; those that do not exist are skipped. A preset adds the places in which its
+    /// CLI keeps its own state.
+    #[serde(default)]
+    pub writable: Vec<String>,
+}
+
+fn default_true() -> bool {
+    true
 }
 
 /// Agent CLIs whose unattended invocation is known.
@@ -273,6 +289,13 @@ impl AgentSpec {
             (None, Some(_)) => Err("has an empty `command`".to_owned()),
             (Some(_), Some(_)) => Err("has both `preset` and `command`; give one".to_owned()),
             (None, None) => Err("needs `preset` or `command`".to_owned()),
+        }?;
+        let is_place = |path: &&String| path.starts_with('/') || path.starts_with("~/");
+        match self.writable.iter().find(|path| !is_place(path)) {
+            Some(path) => Err(format!(
+                "has {path:?} in `writable`, which begins with neither `/` nor `~/`"
+            )),
+            None => Ok(()),
         }
     }
 }

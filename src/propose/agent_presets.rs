@@ -92,6 +92,30 @@ pub fn leftovers(preset: AgentPreset) -> &'static [&'static str] {
     }
 }
 
+/// Where a CLI keeps its own state (login, settings, sessions), as paths of `agent.writable`. With no
+/// access to it none of them starts or remembers its login.
+///
+/// Sources: `claude` <https://code.claude.com/docs/en/settings>, `codex`
+/// <https://developers.openai.com/codex/config-advanced>, `gemini`
+/// <https://geminicli.com/docs/reference/configuration>, `aider`
+/// <https://aider.chat/docs/more/analytics.html>, `opencode`
+/// <https://opencode.ai/docs/troubleshooting/>, `pi`
+/// <https://github.com/earendil-works/pi/blob/main/packages/coding-agent/README.md>.
+pub fn writable(preset: AgentPreset) -> &'static [&'static str] {
+    match preset {
+        AgentPreset::Claude => &["~/.claude", "~/.claude.json"],
+        AgentPreset::Codex => &["~/.codex"],
+        AgentPreset::Gemini => &["~/.gemini"],
+        AgentPreset::Aider => &["~/.aider"],
+        AgentPreset::Opencode => &[
+            "~/.config/opencode",
+            "~/.local/share/opencode",
+            "~/.local/state/opencode",
+        ],
+        AgentPreset::Pi => &["~/.pi"],
+    }
+}
+
 /// The preset's program and own arguments.
 ///
 /// - `claude`: `-p` runs once without a terminal, `--permission-mode acceptEdits` lets it edit
@@ -197,21 +221,12 @@ mod tests {
     use super::*;
 
     fn preset(preset: AgentPreset, args: &[&str]) -> AgentSpec {
-        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        AgentSpec {
-            preset: Some(preset),
-            command: None,
-            args,
-        }
+        let given = serde_json::json!({"preset": preset, "args": args});
+        serde_json::from_value(given).unwrap()
     }
 
     fn command(words: &[&str]) -> AgentSpec {
-        let command = words.iter().map(|word| (*word).to_owned()).collect();
-        AgentSpec {
-            preset: None,
-            command: Some(command),
-            args: Vec::new(),
-        }
+        serde_json::from_value(serde_json::json!({"command": words})).unwrap()
     }
 
     fn line(spec: &AgentSpec) -> Result<Vec<String>> {

@@ -103,7 +103,7 @@ fn a_hook_that_fails_hangs_or_cannot_start_is_warned_of_and_the_loop_goes_on() {
 #[test]
 fn the_beginning_of_what_a_hook_prints_reaches_the_agent_and_the_rest_nobody() {
     let agent = "cp \"$1\" \"$HOME/prompt\"; echo 90 >src/cost.txt";
-    let agent = serde_json::json!({"command": ["bash", "-c", agent, "x", "{prompt_file}"]});
+    let agent = serde_json::json!({"command": ["bash", "-c", agent, "x", "{prompt_file}"], "writable": ["~/"]});
     let project = with_hooks(
         &serde_json::json!({
             "before": shell("echo noise >&2; echo look at the cache; head -c 50000000 /dev/zero | tr '\\0' x")
@@ -139,7 +139,7 @@ fn the_beginning_of_what_a_hook_prints_reaches_the_agent_and_the_rest_nobody() {
 #[test]
 fn garbage_on_standard_output_is_text_and_empty_commands_are_refused() {
     let agent = "cp \"$1\" \"$HOME/prompt\"; echo 90 >src/cost.txt";
-    let agent = serde_json::json!({"command": ["bash", "-c", agent, "x", "{prompt_file}"]});
+    let agent = serde_json::json!({"command": ["bash", "-c", agent, "x", "{prompt_file}"], "writable": ["~/"]});
     let project = with_hooks(
         &serde_json::json!({"before": shell("printf 'a\\377\\000b\\033[2Jc'")}),
         &format!("\"proposers\": [\"agent\"], \"agent\": {agent},"),

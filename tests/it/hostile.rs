@@ -10,7 +10,7 @@ use autoresearch::edge::sandbox::{bwrap_works, landlock_works};
 use crate::support::{CONFIG, EXACT_SCRIPT, Project, verdict};
 
 /// Runs what the candidate brought, then measures. The candidate's code is `src/attack`.
-const SCRIPT: &str = "#!/usr/bin/env bash\nset -e\nif [ -e src/attack ]; then bash src/attack; fi\n\
+pub const SCRIPT: &str = "#!/usr/bin/env bash\nset -e\nif [ -e src/attack ]; then bash src/attack; fi\n\
     echo \"METRIC cost=$(cat src/cost.txt)\"\n";
 
 /// As [`SCRIPT`], with a key that only the script knows.
@@ -19,21 +19,21 @@ const KEYED_SCRIPT: &str = "#!/usr/bin/env bash\nset -e\n\
     if [ -e src/attack ]; then bash src/attack || true; fi\n\
     echo \"METRIC${key:+[$key]} cost=$(cat src/cost.txt)\"\n";
 
-const HARMLESS: (&str, &str) = ("src/note.txt", "two\n");
+pub const HARMLESS: (&str, &str) = ("src/note.txt", "two\n");
 
-fn config(more: &str) -> String {
+pub fn config(more: &str) -> String {
     CONFIG.replace("\"min_run_ms\"", &format!("{more}, \"min_run_ms\""))
 }
 
 /// One candidate with this code, judged.
-fn attacked(script: &str, config: &str, files: &[(&str, &str)]) -> Project {
+pub fn attacked(script: &str, config: &str, files: &[(&str, &str)]) -> Project {
     let project = Project::with_config(script, config);
     project.ideas(&[("attack", files)]);
     project.run(&["run", "-n", "1"]).expect(0);
     project
 }
 
-fn detail(project: &Project) -> String {
+pub fn detail(project: &Project) -> String {
     project.runs()[0]["detail"]
         .as_str()
         .unwrap_or_default()
@@ -41,7 +41,7 @@ fn detail(project: &Project) -> String {
 }
 
 /// The sandboxes that work on this machine; says which do not.
-fn sandboxes() -> Vec<&'static str> {
+pub fn sandboxes() -> Vec<&'static str> {
     let tried = [("bwrap", bwrap_works()), ("landlock", landlock_works())];
     tried
         .into_iter()
@@ -55,7 +55,7 @@ fn sandboxes() -> Vec<&'static str> {
         .collect()
 }
 
-fn kept_in(sandbox: &str) -> String {
+pub fn kept_in(sandbox: &str) -> String {
     config(&format!("\"sandbox\": \"{sandbox}\""))
 }
 
@@ -112,18 +112,48 @@ fn lines_without_the_key_never_count_early_late_from_a_child_or_before_the_exit(
 
 #[test]
 fn a_key_read_out_of_the_log_by_a_child_left_behind_gives_a_second_line_which_is_an_error() {
-    // Without a sandbox it can open the file that its output goes to, and wait for the script's line.
-    let attack = "(while ! key=$(grep -o 'METRIC.[0-9a-f]*.' /proc/self/fd/2 | head -n1) || [ -z \"$key\" ]; do :; done\n\
-        echo \"$key cost=1\"; touch src/forged) < /dev/null &\n";
+    // It waits for the script's line in the log, which can be read; to cut that line off, to write over it or
+    // to take it away before we read it, as can be done with a file or a pipe, must fail.
+    let attack = "(while ! key=$(grep -o 'METRIC.[0-9a-f]*.' ../logs/benchmark.log | head -n1) || [ -z \"$key\" ]; do :; done\n\
+        : > /proc/self/fd/2; printf '%0200d' 0 1<> /proc/self/fd/2; perl -e 'truncate STDERR, 0'; dd bs=1 count=100 if=/proc/self/fd/2\n\
+        (: > ../logs/benchmark.log) 2> /dev/null; echo \"$key cost=1\" >&2; touch src/forged) < /dev/null &\n";
     let script = format!(
         "rm -f src/forged\n{KEYED_SCRIPT}while [ -e src/attack ] && ! [ -e src/forged ]; do :; done\n"
     );
-    let config = config("\"metric_lines\": \"keyed\", \"sandbox\": \"off\"");
-    let project = attacked(&script, &config, &[("src/attack", attack)]);
+    for sandbox in sandboxes() {
+        let config = config(&format!(
+            "\"metric_lines\": \"keyed\", \"sandbox\": \"{sandbox}\""
+        ));
+        let project = Project::with_config(&script, &config);
+        project.ideas(&[("attack", &[("src/attack", attack)])]);
+        // Bubblewrap's own /tmp hides what is there, but for the home directory.
+        let work = project.beside("home/work");
+        fs::create_dir_all(&work).expect("a directory");
+        let variables = [("AUTORESEARCH_WORK_DIR", work.as_path())];
+        project.run_with(&["run", "-n", "1"], &variables).expect(0);
+        assert_eq!(
+            project.verdicts(),
+            [verdict("crash", "bad_metric")],
+            "{sandbox}: {}",
+            detail(&project)
+        );
+        assert_eq!(
+            detail(&project),
+            "cost was printed twice with the key of one run"
+        );
+    }
+}
+
+#[test]
+fn a_forged_digest_line_beside_the_scripts_own_is_refused() {
+    let script = format!("{SCRIPT}echo \"DIGEST note=$(cat src/note.txt)\"\n");
+    let files = [("src/attack", "echo DIGEST note=one\n"), HARMLESS];
+    let project = attacked(&script, CONFIG, &files);
     assert_eq!(project.verdicts(), [verdict("crash", "bad_metric")]);
-    assert_eq!(
-        detail(&project),
-        "cost was printed twice with the key of one run"
+    assert!(
+        detail(&project).contains("DIGEST note is one and then two in one run"),
+        "{}",
+        detail(&project)
     );
 }
 
@@ -139,7 +169,7 @@ fn a_script_that_reads_no_key_has_no_metric() {
 // ---- Writing elsewhere --------------------------------------------------------------------------
 
 /// Tries to write to each of the places, which must fail.
-fn writes_to(paths: &[&Path]) -> String {
+pub fn writes_to(paths: &[&Path]) -> String {
     let mut attack = String::new();
     for path in paths {
         let path = path.display();
@@ -308,6 +338,23 @@ fn a_ledger_that_was_written_to_meanwhile_stops_the_run() {
         .says("was changed while the loop ran");
 }
 
+#[test]
+fn without_a_sandbox_lock_files_that_are_taken_away_and_a_changed_backlog_spoil_no_verdict() {
+    // Both are the user's own to change at any time: what is out of reach is to tell who did it.
+    let project = Project::with_config(SCRIPT, &kept_in("off"));
+    let root = project.root();
+    let attack = format!(
+        "rm -f {0}/.git/autoresearch/* {1}; echo evil > {0}/.git/index.lock; echo '# Nothing' > {0}/ideas.md\n",
+        root.display(),
+        project.beside("machine.lock").display()
+    );
+    let files = [("src/attack", attack.as_str())];
+    project.ideas(&[("attack", &files), ("gone", &[HARMLESS])]);
+    project.run(&["run", "-n", "2"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("discard", "no_gain")]);
+    project.assert_nothing_left();
+}
+
 // ---- State between runs -------------------------------------------------------------------------
 
 #[test]
@@ -371,6 +418,53 @@ fn a_built_file_that_is_replaced_while_it_runs_fails_the_run() {
         "{}",
         detail(&project)
     );
+}
+
+#[test]
+fn a_link_in_the_place_of_a_cache_directory_leads_no_removal_of_ours_into_the_users_files() {
+    let attack = "for d in \"$XDG_CACHE_HOME\" \"$TMPDIR\"; do rm -rf \"$d\"; ln -s \"$HOME/precious\" \"$d\"; done\n";
+    for sandbox in sandboxes() {
+        let config = config(&format!(
+            "\"sandbox\": \"{sandbox}\", \"build\": [\"true\"]"
+        ));
+        let project = Project::with_config(SCRIPT, &config);
+        let precious = project.beside("home/precious");
+        fs::create_dir_all(precious.join("deep")).expect("a directory of the user's");
+        for name in ["one", "deep/two"] {
+            fs::write(precious.join(name), "mine\n").expect("a file of the user's");
+        }
+        let before = crate::support::files_below(&precious);
+        project.ideas(&[("attack", &[("src/attack", attack)])]);
+        project.run(&["run", "-n", "1"]).expect(0);
+        assert_eq!(
+            project.verdicts(),
+            [verdict("discard", "no_gain")],
+            "{sandbox}"
+        );
+        assert_eq!(crate::support::files_below(&precious), before, "{sandbox}");
+    }
+}
+
+#[test]
+fn what_is_hidden_so_deep_or_without_rights_that_it_is_hard_to_remove_is_gone_all_the_same() {
+    // Deeper than a process may have directories open, and than a path can be long.
+    let deep = "perl -e 'for (1..1200) { mkdir q(d) x 70; chdir q(d) x 70 } $was = -e q(cache); open F, q(>cache); exit($was ? 1 : 0)' || cost=1\n";
+    let forbidden = "mkdir -p hidden; chmod 700 hidden; [ ! -e hidden/cache ] || cost=1; touch hidden/cache; chmod 0 hidden\n";
+    for hide in [deep, forbidden] {
+        let script = format!(
+            "#!/usr/bin/env bash\nset -e\ncost=$(cat src/cost.txt)\nif [ -e src/attack ]; then cd src\n{hide}fi\necho \"METRIC cost=$cost\"\n"
+        );
+        let config = config("\"build\": [\"true\"]");
+        let project = attacked(&script, &config, &[("src/attack", "\n")]);
+        assert_eq!(
+            project.verdicts(),
+            [verdict("discard", "no_gain")],
+            "{}",
+            detail(&project)
+        );
+        assert_eq!(project.runs()[0]["metric"], 100.0);
+        project.assert_nothing_left();
+    }
 }
 
 // ---- Links --------------------------------------------------------------------------------------

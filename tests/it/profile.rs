@@ -168,8 +168,7 @@ fn any_program_is_profiled_by_perf_where_it_is_usable() {
 #[test]
 fn kept_commits_carry_a_profile_and_the_agent_is_told_where_the_time_goes() {
     let agent = "cp \"$1\" \"$HOME/prompt\"; cp \"$2\" \"$HOME/brief\"; echo $(( $(<src/cost.txt) - 20 )) >src/cost.txt";
-    let agent =
-        serde_json::json!({"command": ["bash", "-c", agent, "x", "{prompt_file}", "{brief_file}"]});
+    let agent = serde_json::json!({"command": ["bash", "-c", agent, "x", "{prompt_file}", "{brief_file}"], "writable": ["~/"]});
     let config = CONFIG.replace(
         "\"min_run_ms\"",
         &format!(

@@ -204,6 +204,14 @@ impl Project {
         command
     }
 
+    /// The binary with these arguments, started by a wrapper, whose last arguments it and they are.
+    pub fn wrapped(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
+        let mut command = Command::new(wrapper[0]);
+        let binary = [env!("CARGO_BIN_EXE_autoresearch")];
+        self.hermetic(command.args(&wrapper[1..]).args(binary).args(arguments));
+        command
+    }
+
     /// Runs the binary to its end.
     #[must_use = "look at the exit code or the output"]
     pub fn run(&self, arguments: &[&str]) -> Ran {
