@@ -9,6 +9,7 @@ mod bad_input;
 mod config_schema;
 mod faults;
 mod finalize;
+mod foreign;
 mod hooks;
 mod hostile;
 mod interrupts;
