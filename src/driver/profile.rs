@@ -21,6 +21,15 @@ use crate::flow::profile::{PROFILE_VARIABLE, Profile};
 /// Samples a second that perf is asked for: not a divisor of the kernel's clock, so that nothing
 /// periodic is always or never hit.
 const FREQUENCY_HZ: &str = "199";
+/// Interpreters that are asked for the names of what they run, which perf finds in `/tmp/perf-PID.map`:
+/// Node and Python (from 3.12).
+const PERF_NAMES: [(&str, &str); 2] = [
+    (
+        "NODE_OPTIONS",
+        "--perf-basic-prof --interpreted-frames-native-stack",
+    ),
+    ("PYTHONPERFSUPPORT", "1"),
+];
 /// The file that every profile has.
 const FOLDED_FILE: &str = "profile.folded";
 /// The flamegraph in a commit's directory.
@@ -159,10 +168,11 @@ fn by_perf(bench: &mut Bench, scratch: &Path) -> Result<String> {
         .map(str::to_owned)
         .chain(script_command(SCRIPT_FILE))
         .collect();
-    run_script(bench, &command, &[])?;
-    // Its warnings are no stacks.
+    let names = PERF_NAMES.map(|(name, value)| (name, value.to_owned()));
+    run_script(bench, &command, &names)?;
+    // Without the period each sample counts one. Its warnings are no stacks.
     // Into a file of its own: a child may print only so much.
-    let script = "exec perf script --no-inline -i \"$0\" 2>/dev/null >\"$1\"";
+    let script = "exec perf script --no-inline -F comm,pid,tid,time,event,ip,sym,dso -i \"$0\" 2>/dev/null >\"$1\"";
     let stacks = scratch.join("stacks");
     let command = ["bash", "-c", script, &data, &stacks.display().to_string()].map(str::to_owned);
     let finished = bench.child(&Task {
