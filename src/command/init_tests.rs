@@ -426,46 +426,6 @@ fn the_next_commands_fit_the_repository() {
 }
 
 #[test]
-fn what_git_ignores_is_not_there_for_the_worktrees_and_so_not_for_init() {
-    let directory = project(&[
-        ("Cargo.toml", "[package]\nname = \"tool\"\n"),
-        ("src/main.rs", ""),
-        ("Cargo.lock", ""),
-        ("kept/main.go", ""),
-        (".gitignore", "Cargo.lock\n"),
-    ]);
-    let git = |arguments: &[&str]| {
-        let mut command = Command::new("git");
-        let status = command
-            .args(arguments)
-            .current_dir(directory.path())
-            .status();
-        assert!(status.unwrap().success(), "git {arguments:?}");
-    };
-    git(&["init", "--quiet"]);
-    let dry_run = Options { dry_run: true };
-    let build = |report: &Report| {
-        let config = report.files[2].content.clone().unwrap();
-        Config::parse(&config, "c")
-            .unwrap()
-            .build
-            .unwrap()
-            .join(" ")
-    };
-    let report = run(directory.path(), &dry_run).unwrap();
-    assert!(
-        report.notes[0].starts_with("Cargo.lock is not in git"),
-        "{:?}",
-        report.notes
-    );
-    assert_eq!(build(&report), "cargo build --release --bin tool");
-    // What git tracks counts, whatever .gitignore says.
-    git(&["add", "--force", "Cargo.lock"]);
-    let report = run(directory.path(), &dry_run).unwrap();
-    assert_eq!(build(&report), "cargo build --release --locked --bin tool");
-}
-
-#[test]
 fn a_directory_that_is_not_there_is_an_error_with_its_name() {
     let directory = project(&[]);
     let path = directory.path().join("absent");

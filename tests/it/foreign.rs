@@ -97,3 +97,19 @@ fn a_rust_project_with_criterion_is_known_and_missing_its_lock_file_is_said() {
         "{script}"
     );
 }
+
+#[test]
+fn what_git_ignores_is_not_there_for_the_worktrees_and_so_not_for_init() {
+    let project = Project::empty();
+    project.write("Cargo.toml", "[package]\nname = \"tool\"\n");
+    project.write("src/main.rs", "fn main() {}\n");
+    project.write("Cargo.lock", "version = 4\n");
+    project.write(".gitignore", "Cargo.lock\n");
+    let note = "Cargo.lock is not in git";
+    let init = project.run(&["init", "--dry-run"]).expect(0).stdout;
+    assert!(init.contains(note) && !init.contains("--locked"), "{init}");
+    // What git tracks counts, whatever .gitignore says.
+    project.git(&["add", "--force", "Cargo.lock"]);
+    let init = project.run(&["init", "--dry-run"]).expect(0).stdout;
+    assert!(!init.contains(note) && init.contains("--locked"), "{init}");
+}
