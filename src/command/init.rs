@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::edge::repo::Repo;
 use crate::error::{Context as _, Error, Result};
 use crate::exit::Exit;
 use crate::init::{Plan, PlannedFile, Tree, plan};
@@ -94,7 +95,9 @@ pub fn run(project_dir: &Path, options: &Options) -> Result<Report> {
     let directory = project_dir
         .canonicalize()
         .context(|| format!("cannot find {}", project_dir.display()))?;
-    let files = list(&directory)?;
+    let repo = Repo::discover(&directory).ok();
+    let left_out = |path: &Path| repo.as_ref().is_some_and(|repo| repo.is_ignored(path));
+    let files = list(&directory, &left_out)?;
     let read = |path: &str| read_text(&directory.join(path));
     let tree = Tree::new(files, &read);
     let root = repository_root(&directory);
@@ -122,6 +125,7 @@ fn report(plan: Plan, files: Vec<FileReport>, options: &Options, has_repository:
     };
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     let mut next = vec![
+        "./autoresearch.sh && ./autoresearch.checks.sh".to_owned(),
         format!(
             "git add {} && git commit -m \"Add autoresearch\"",
             names.join(" ")
@@ -188,7 +192,7 @@ impl Report {
                 lines.push(format!("\n--- {}\n{}", file.name, content.trim_end()));
             }
         }
-        lines.push("\nNext, once the scripts do what you want:".to_owned());
+        lines.push("\nNext:".to_owned());
         lines.extend(self.next.iter().map(|command| format!("  {command}")));
         lines.join("\n")
     }
@@ -259,8 +263,9 @@ fn prefix_below(directory: &Path, root: &Path) -> Option<String> {
     })
 }
 
-/// The project's files, relative, breadth first; no hidden directories, no links, no dependencies.
-fn list(directory: &Path) -> Result<Vec<String>> {
+/// The project's files, relative, breadth first; no hidden directories, no links, no dependencies, and
+/// nothing of which the loop's own worktrees know nothing, because git ignores it.
+fn list(directory: &Path, left_out: &dyn Fn(&Path) -> bool) -> Result<Vec<String>> {
     let mut files = Vec::new();
     let mut level = vec![String::new()];
     for _ in 0..DEPTH_MAX {
@@ -282,6 +287,9 @@ fn list(directory: &Path) -> Result<Vec<String>> {
                 let Ok(kind) = entry.file_type() else {
                     continue;
                 };
+                if left_out(&entry.path()) {
+                    continue;
+                }
                 if kind.is_file() && files.len() < FILES_MAX {
                     files.push(format!("{prefix}{name}"));
                 } else if kind.is_dir() && !name.starts_with('.') && !SKIPPED.contains(&&*name) {

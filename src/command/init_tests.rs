@@ -413,6 +413,7 @@ fn the_next_commands_fit_the_repository() {
     assert_eq!(
         report.next,
         [
+            "./autoresearch.sh && ./autoresearch.checks.sh",
             "git add autoresearch.sh autoresearch.checks.sh autoresearch.config.json ideas.md && \
              git commit -m \"Add autoresearch\"",
             "autoresearch doctor",

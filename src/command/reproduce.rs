@@ -25,8 +25,9 @@ use crate::report::reproduction::{self, Report};
 /// The run or commit is unknown, was not kept, or does not build here.
 pub fn run(global: &Global, args: &ReproduceArgs) -> Result<Exit> {
     let interrupts = Interrupts::install(global.quiet)?;
-    let (repo, project, config) = global.project()?;
-    let claims = read_claims(&project.ledger(&config))?;
+    let repo = Repo::discover(&global.directory)?;
+    let project = Project::find_recorded(&repo, &global.directory)?;
+    let claims = read_claims(&project.recorded_ledger()?)?;
     match &args.what {
         Some(what) => {
             let claimed = find(&repo, &claims, what)?;

@@ -19,7 +19,7 @@ use crate::edge::ledger_file::TEMPORARY_SUFFIX;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::flow::proposal::{Change, Proposal};
-use crate::flow::record::{LEDGER_FILE, Line, Origin, Status};
+use crate::flow::record::{LEDGER_FILE, Line, Origin, RunLine, Status};
 use crate::flow::scope::Scope;
 
 /// The proposer's name in the ledger.
@@ -35,9 +35,7 @@ pub fn run(global: &Global, args: &TryArgs) -> Result<Exit> {
     let opened = open::open(&global.directory, false, &console)?;
     let draft = draft(&opened, args, &console)?;
     let mut engine = Engine::new(opened, console, interrupts)?;
-    let result = engine
-        .get_ready()
-        .and_then(|()| engine.evaluate(draft, Instant::now()));
+    let result = judge(&mut engine, draft);
     engine.console.finish();
     let line = match result {
         Ok(line) => line,
@@ -55,6 +53,23 @@ pub fn run(global: &Global, args: &TryArgs) -> Result<Exit> {
         )?);
     }
     Ok(if kept { Exit::Ok } else { Exit::No })
+}
+
+/// Judges the candidate between the hooks, and passes on what they say to who drives `try`.
+fn judge(engine: &mut Engine, draft: Draft) -> Result<RunLine> {
+    engine.get_ready()?;
+    engine.hook_before()?;
+    tell(engine);
+    let line = engine.evaluate(draft, Instant::now())?;
+    engine.follow_up(&line)?;
+    tell(engine);
+    Ok(line)
+}
+
+fn tell(engine: &mut Engine) {
+    if let Some(hint) = engine.opened.hint.take() {
+        engine.console.say(&format!("hook: {hint}"));
+    }
 }
 
 /// The change of the working tree against HEAD, carried over to the session's head.

@@ -143,7 +143,6 @@ impl Engine {
     ) -> Result<Ending> {
         self.console.plan(iterations);
         let began = Instant::now();
-        let mut last = None;
         let mut progress = Progress {
             cost_usd: self.opened.state.cost_usd,
             ..Progress::default()
@@ -157,7 +156,7 @@ impl Engine {
             }
             self.console.iteration(iteration);
             self.calibrate_if_due()?;
-            self.hook_before(last.as_ref())?;
+            self.hook_before()?;
             self.console.phase("proposing");
             let started = Instant::now();
             let draft = match self.placebo_if_due()? {
@@ -170,13 +169,11 @@ impl Engine {
             let line = self.evaluate(draft, started)?;
             proposers.note(&self.opened, &self.console);
             fault::reached("ticked");
-            self.hook_after(&line)?;
-            self.profile_if_kept(&line)?;
+            self.follow_up(&line)?;
             progress.ran(&line);
             if line.status == Status::Keep && end_to_end_due(self.opened.state.kept.len()) {
                 self.claim_if_due()?;
             }
-            last = Some(line);
         }
         Ok(Ending::IterationsDone)
     }
@@ -337,6 +334,7 @@ impl Engine {
         }
         self.console
             .verdict(line.run, kept, &super::verdict_text::one_line(&line));
+        self.opened.last_run = Some(Box::new(line.clone()));
         Ok(line)
     }
 

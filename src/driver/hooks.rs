@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::bench::{Bench, Task};
 use super::engine::{Engine, commit_id};
 use super::profile;
-use crate::edge::console::Console;
 use crate::edge::fault;
 use crate::edge::process::End;
 use crate::edge::process_output;
@@ -30,37 +29,65 @@ fn script() -> String {
 }
 
 impl Engine {
-    /// Tells the hook `before`; what it says is for the agent.
-    pub(super) fn hook_before(&mut self, last: Option<&RunLine>) -> Result<()> {
-        let opened = &mut self.opened;
-        let Some(command) = &opened.pinned.config.hooks.before else {
+    /// Tells the hook `before`; what it says is for who makes the candidate, after what `after` said.
+    ///
+    /// # Errors
+    /// The user wants to stop now.
+    pub fn hook_before(&mut self) -> Result<()> {
+        let opened = &self.opened;
+        let Some(command) = opened.pinned.config.hooks.before.clone() else {
             return Ok(());
         };
-        self.console.phase("running the hook before");
-        let directory = opened.project.directory(&opened.pinned.work);
-        let cwd = directory.display().to_string();
-        let event = hooks::before(&opened.state, &cwd, self.next_run, last);
-        let hook = ("before", &command[..]);
-        opened.hint = run(&self.bench, &self.console, hook, &directory, &event)?;
+        let last = opened.last_run.as_deref();
+        let event = hooks::before(&opened.state, &self.hook_cwd(), self.next_run, last);
+        let said = self.hook("before", &command, &event)?;
+        let said: Vec<String> = self.opened.hint.take().into_iter().chain(said).collect();
+        self.opened.hint = Some(said.join("\n")).filter(|said| !said.is_empty());
         Ok(())
     }
 
-    /// Tells the hook `after`.
-    pub(super) fn hook_after(&mut self, line: &RunLine) -> Result<()> {
+    /// What comes after a candidate was recorded: the hook `after`, and a profile of one that was kept.
+    ///
+    /// # Errors
+    /// The user wants to stop now.
+    pub fn follow_up(&mut self, line: &RunLine) -> Result<()> {
+        self.hook_after(line)?;
+        self.profile_if_kept(line)
+    }
+
+    /// Tells the hook `after`; what it says is for who makes the next candidate.
+    fn hook_after(&mut self, line: &RunLine) -> Result<()> {
+        self.opened.hint = None;
         let opened = &self.opened;
-        let Some(command) = &opened.pinned.config.hooks.after else {
+        let Some(command) = opened.pinned.config.hooks.after.clone() else {
             return Ok(());
         };
-        self.console.phase("running the hook after");
-        let directory = opened.project.directory(&opened.pinned.work);
-        let cwd = directory.display().to_string();
-        let event = hooks::after(&opened.state, &cwd, line);
-        let hook = ("after", &command[..]);
-        run(&self.bench, &self.console, hook, &directory, &event).map(drop)
+        let event = hooks::after(&opened.state, &self.hook_cwd(), line);
+        self.opened.hint = self.hook("after", &command, &event)?;
+        Ok(())
+    }
+
+    fn hook_cwd(&self) -> String {
+        let directory = self.opened.project.directory(&self.opened.pinned.work);
+        directory.display().to_string()
+    }
+
+    /// Runs a hook; what it printed on standard output. A failure is only warned of.
+    fn hook(&mut self, name: &str, command: &[String], event: &Value) -> Result<Option<String>> {
+        self.console.phase(&format!("running the hook {name}"));
+        let directory = self.opened.project.directory(&self.opened.pinned.work);
+        match try_run(&self.bench, (name, command), &directory, event) {
+            Ok(output) => Ok(output),
+            Err(error) if error.kind() == Kind::Interrupted => Err(error),
+            Err(error) => {
+                self.console.warn(&error.explained());
+                Ok(None)
+            }
+        }
     }
 
     /// The profile of a kept commit, off the measured path; a failure is only warned of.
-    pub(super) fn profile_if_kept(&mut self, line: &RunLine) -> Result<()> {
+    fn profile_if_kept(&mut self, line: &RunLine) -> Result<()> {
         let opened = &self.opened;
         if line.status != Status::Keep || !opened.pinned.config.profile_kept {
             return Ok(());
@@ -81,28 +108,10 @@ impl Engine {
     }
 }
 
-/// Runs a hook in the project's directory; what it printed on standard output. A failure is only
-/// warned of.
+/// Runs a hook in the project's directory; what it printed on standard output.
 ///
 /// # Errors
-/// The user wants to stop now.
-fn run(
-    bench: &Bench,
-    console: &Console,
-    (name, command): (&str, &[String]),
-    directory: &Path,
-    event: &Value,
-) -> Result<Option<String>> {
-    match try_run(bench, (name, command), directory, event) {
-        Ok(output) => Ok(output),
-        Err(error) if error.kind() == Kind::Interrupted => Err(error),
-        Err(error) => {
-            console.warn(&error.explained());
-            Ok(None)
-        }
-    }
-}
-
+/// It cannot be started or failed, or the user wants to stop now.
 fn try_run(
     bench: &Bench,
     (name, command): (&str, &[String]),

@@ -14,8 +14,9 @@ use crate::edge::repo::Repo;
 use crate::edge::{clock, fault, host};
 use crate::edge::{repo_locks, repo_sys};
 use crate::error::{Error, Result};
+use crate::flow::entry::{Read, Source};
 use crate::flow::ledger::{Decoder, decode_text};
-use crate::flow::record::{ConfigLine, ConfigTag, FORMAT_VERSION, LEDGER_FILE};
+use crate::flow::record::{ConfigLine, ConfigTag, FORMAT_VERSION, LEDGER_FILE, RunLine};
 use crate::flow::session::{Move, Past, SessionState};
 
 /// A repository that this process may change, until the value is dropped.
@@ -34,7 +35,9 @@ pub struct Opened {
     pub state: SessionState,
     /// Whether `state` is new and not yet in the ledger.
     pub is_new: bool,
-    /// What the hook `before` printed last, for the agent.
+    /// The session's last run, for the hook `before`.
+    pub last_run: Option<Box<RunLine>>,
+    /// What the hooks printed since the last candidate, for who makes the next.
     pub hint: Option<String>,
     _lock: Lock,
 }
@@ -55,7 +58,7 @@ pub fn open(from: &Path, fresh: bool, console: &Console) -> Result<Opened> {
     let project = Project::find(&repo, from)?;
     let lock = take_lock(&repo)?;
     let pinned = project.pin(&repo, head)?;
-    let (ledger, past) = read_ledger(
+    let (ledger, past, last_run) = read_ledger(
         &project.checkout.join(&pinned.work).join(LEDGER_FILE),
         console,
     )?;
@@ -100,6 +103,7 @@ pub fn open(from: &Path, fresh: bool, console: &Console) -> Result<Opened> {
         ledger,
         past,
         state,
+        last_run: last_run.filter(|_| !is_new),
         is_new,
         hint: None,
         _lock: lock,
@@ -123,13 +127,14 @@ pub fn take_lock(repo: &Repo) -> Result<Lock> {
 }
 
 /// Reads the ledger for appending, and repairs the one kind of damage that a kill leaves.
-fn read_ledger(path: &Path, console: &Console) -> Result<(LedgerFile, Past)> {
+fn read_ledger(path: &Path, console: &Console) -> Result<(LedgerFile, Past, Option<Box<RunLine>>)> {
     ledger_file::remove_leftover(path);
     let mut file = LedgerFile::open(path)?;
     let text = LedgerFile::read(path)?;
     let mut decoder = Decoder::new(&path.display().to_string()).following_the_chain();
     let mut past = Past::new();
     let mut number = 0;
+    let mut last_run = None;
     let ending = decode_text(&text, &mut decoder, |read| {
         number += 1;
         past.apply(&read).map_err(|error| {
@@ -139,7 +144,17 @@ fn read_ledger(path: &Path, console: &Console) -> Result<(LedgerFile, Past)> {
             ))
             .because(error)
             .hint("`autoresearch repair` takes the line out and keeps the original")
-        })
+        })?;
+        match read {
+            Read::Run(entry) => {
+                if let Source::Ours(line) = entry.source {
+                    last_run = Some(line);
+                }
+            }
+            Read::Segment(_) => last_run = None,
+            _ => {}
+        }
+        Ok(())
     })?;
     decoder.check_writable()?;
     file.go_on_with(decoder.chain());
@@ -158,7 +173,7 @@ fn read_ledger(path: &Path, console: &Console) -> Result<(LedgerFile, Past)> {
             torn.bytes
         ));
     }
-    Ok((file, past))
+    Ok((file, past, last_run))
 }
 
 enum Continuation {

@@ -21,6 +21,15 @@ use crate::flow::profile::{PROFILE_VARIABLE, Profile};
 /// Samples a second that perf is asked for: not a divisor of the kernel's clock, so that nothing
 /// periodic is always or never hit.
 const FREQUENCY_HZ: &str = "199";
+/// Interpreters that are asked for the names of what they run, which perf finds in `/tmp/perf-PID.map`:
+/// Node and Python (from 3.12).
+const PERF_NAMES: [(&str, &str); 2] = [
+    (
+        "NODE_OPTIONS",
+        "--perf-basic-prof --interpreted-frames-native-stack",
+    ),
+    ("PYTHONPERFSUPPORT", "1"),
+];
 /// The file that every profile has.
 const FOLDED_FILE: &str = "profile.folded";
 /// The flamegraph in a commit's directory.
@@ -142,38 +151,29 @@ fn by_script(bench: &mut Bench, scratch: &Path) -> Result<Option<String>> {
 /// perf around the script. The clock of the kernel needs no counters, which virtual machines lack.
 fn by_perf(bench: &mut Bench, scratch: &Path) -> Result<String> {
     check_perf(Path::new("/proc/sys/kernel/perf_event_paranoid"))?;
-    let data = scratch.join("perf.data").display().to_string();
-    let record = [
-        "perf",
-        "record",
-        "--quiet",
-        "-e",
-        "cpu-clock",
-        "-F",
-        FREQUENCY_HZ,
-    ];
-    let rest = ["-g", "-o", &data, "--"];
-    let command = [&record[..], &rest[..]].concat();
-    let command: Vec<String> = command
-        .into_iter()
-        .map(str::to_owned)
-        .chain(script_command(SCRIPT_FILE))
-        .collect();
-    run_script(bench, &command, &[])?;
-    // Its warnings are no stacks.
+    let data = scratch.join("perf.data");
     // Into a file of its own: a child may print only so much.
-    let script = "exec perf script --no-inline -i \"$0\" 2>/dev/null >\"$1\"";
     let stacks = scratch.join("stacks");
-    let command = ["bash", "-c", script, &data, &stacks.display().to_string()].map(str::to_owned);
-    let finished = bench.child(&Task {
-        command: &command,
-        directory: scratch,
-        deadline_s: bench.pinned.config.timeouts.benchmark_s,
-        log: "perf-script",
-        extra: &[],
-        key: None,
-    })?;
-    succeeded(&finished, "perf script")?;
+    // One child, because names of interpreted functions are in its private /tmp. Without the period each
+    // sample counts one; perf's warnings are no stacks.
+    let script = format!(
+        "data=$1 stacks=$2; shift 2
+         perf record --quiet -e cpu-clock -F {FREQUENCY_HZ} -g -o \"$data\" -- \"$@\" &&
+         exec perf script --no-inline -F comm,pid,tid,time,event,ip,sym,dso -i \"$data\" 2>/dev/null >\"$stacks\""
+    );
+    let [data_path, stacks_path] = [&data, &stacks].map(|path| path.display().to_string());
+    let command: Vec<String> = [
+        "bash".to_owned(),
+        "-c".to_owned(),
+        script,
+        "perf".to_owned(),
+    ]
+    .into_iter()
+    .chain([data_path, stacks_path])
+    .chain(script_command(SCRIPT_FILE))
+    .collect();
+    let names = PERF_NAMES.map(|(name, value)| (name, value.to_owned()));
+    run_script(bench, &command, &names)?;
     std::fs::remove_file(&data).ok();
     let file = File::open(&stacks).context(|| format!("cannot read {}", stacks.display()))?;
     let folded = flamegraph::collapse_perf(BufReader::new(file))?;
@@ -231,7 +231,7 @@ fn run_script(bench: &mut Bench, command: &[String], extra: &[(&str, String)]) -
         extra: &variables,
         key: None,
     })?;
-    succeeded(&finished, &command.join(" "))
+    succeeded(&finished, SCRIPT_FILE)
 }
 
 fn succeeded(finished: &Finished, what: &str) -> Result<()> {

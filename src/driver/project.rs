@@ -85,6 +85,48 @@ impl Project {
         })
     }
 
+    /// As [`Project::find`], and where the checkout has no config, from the directory of the ledger: for
+    /// commands that take the config of a session from its start commit.
+    ///
+    /// # Errors
+    /// There is neither.
+    pub fn find_recorded(repo: &Repo, from: &Path) -> Result<Self> {
+        let missing = match Self::find(repo, from) {
+            Ok(project) => return Ok(project),
+            Err(missing) => missing,
+        };
+        let (Ok(checkout), Ok(from)) = (repo.workdir().canonicalize(), from.canonicalize()) else {
+            return Err(missing);
+        };
+        let found = from
+            .ancestors()
+            .take_while(|directory| directory.starts_with(&checkout))
+            .find(|directory| directory.join(LEDGER_FILE).is_file());
+        let Some(relative) = found.and_then(|found| found.strip_prefix(&checkout).ok()) else {
+            return Err(missing);
+        };
+        let config_path = relative.join(CONFIG_FILE);
+        Ok(Self {
+            checkout,
+            config_path,
+        })
+    }
+
+    /// Where a session's ledger is: where the checkout's config says, or without one beside where it
+    /// would be.
+    ///
+    /// # Errors
+    /// The config is not valid.
+    pub fn recorded_ledger(&self) -> Result<PathBuf> {
+        if self.checkout.join(&self.config_path).is_file() {
+            return Ok(self.ledger(&self.config_now()?));
+        }
+        Ok(self
+            .checkout
+            .join(&self.config_path)
+            .with_file_name(LEDGER_FILE))
+    }
+
     /// The config as it is in the checkout now, for commands that only read.
     ///
     /// # Errors

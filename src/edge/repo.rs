@@ -277,6 +277,17 @@ impl Repo {
         ))
     }
 
+    /// Whether git is told to leave out this path, relative to the root or absolute, and does not track
+    /// it.
+    pub fn is_ignored(&self, path: &Path) -> bool {
+        let tracked = path.strip_prefix(&self.workdir).is_ok_and(|path| {
+            self.inner
+                .status_file(path)
+                .is_ok_and(|status| !status.is_ignored())
+        });
+        !tracked && self.inner.is_path_ignored(path).unwrap_or(false)
+    }
+
     /// Paths of the submodules.
     pub fn submodules(&self) -> Vec<String> {
         let list = self.inner.submodules().unwrap_or_default();

@@ -15,7 +15,7 @@ pub const HOOK_OUTPUT_BYTES: usize = 8192;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hooks {
-    /// Program and arguments, run before each candidate is made. What it prints on standard output,
+    /// Program and arguments, run before each candidate is made. What a hook prints on standard output,
     /// at most 8 KiB, is told to the agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Vec<String>>,

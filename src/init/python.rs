@@ -2,14 +2,14 @@
 
 use super::{Draft, Tree, checks, metric, owned, unit_of};
 
-const BENCH_FILES: &[&str] = &[
-    "bench.py",
-    "benchmark.py",
-    "bench/bench.py",
-    "bench/main.py",
-    "benchmarks/bench.py",
-    "benchmarks/benchmark.py",
-    "benchmarks/main.py",
+/// Directories that hold benchmarks; the project's own is the first.
+const BENCH_DIRECTORIES: &[&str] = &[
+    "",
+    "bench/",
+    "benches/",
+    "benchmark/",
+    "benchmarks/",
+    "perf/",
 ];
 /// Where dependencies and test settings are written down.
 const SETTINGS: &[&str] = &[
@@ -51,7 +51,8 @@ pub(super) fn draft(tree: &Tree) -> Draft {
         build: None,
         notes: Vec::new(),
     };
-    let file = tree.first(BENCH_FILES);
+    let files = bench_files(tree);
+    let file = files.first().copied();
     let printed = file.map(|file| tree.metric_names(file)).unwrap_or_default();
     match (file, printed.first()) {
         (Some(file), Some(name)) => {
@@ -81,10 +82,43 @@ pub(super) fn draft(tree: &Tree) -> Draft {
             );
         }
     }
+    if let [used, others @ ..] = files.as_slice()
+        && !others.is_empty()
+    {
+        draft.notes.push(format!(
+            "autoresearch.sh runs {used}; there is also {}",
+            others.join(", ")
+        ));
+    }
     let uses_pytest =
         mentions("pytest") || tree.has("conftest.py") || tree.has("tests/conftest.py");
     gate(&mut draft, tree, uses_pytest);
     draft
+}
+
+/// Scripts that are benchmarks by their name, or by being the main one where benchmarks are; one that
+/// prints METRIC lines first.
+fn bench_files<'a>(tree: &'a Tree) -> Vec<&'a str> {
+    let is_bench = |file: &str| {
+        BENCH_DIRECTORIES.iter().any(|directory| {
+            let stem = file
+                .strip_prefix(directory)
+                .and_then(|name| name.strip_suffix(".py"));
+            stem.is_some_and(|stem| {
+                let is_main = !directory.is_empty() && ["main", "run"].contains(&stem);
+                let is_test = stem.starts_with("test_") || stem.ends_with("_test");
+                !stem.contains('/') && !is_test && (stem.contains("bench") || is_main)
+            })
+        })
+    };
+    let mut files: Vec<&str> = tree.files().filter(|file| is_bench(file)).collect();
+    files.sort_by_key(|file| {
+        (
+            tree.metric_names(file).is_empty(),
+            file.matches('/').count(),
+        )
+    });
+    files
 }
 
 fn gate(draft: &mut Draft, tree: &Tree, uses_pytest: bool) {

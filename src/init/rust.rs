@@ -28,6 +28,11 @@ struct Package {
     manifest: Manifest,
 }
 
+/// Cargo would write the file in each worktree, from what the registry has at that time.
+const NO_LOCK_NOTE: &str = "Cargo.lock is not in git: commit it before `autoresearch run` (`cargo \
+                            generate-lockfile`, and take it out of .gitignore) and run init again, \
+                            else builds need the network (`\"network\": true`) and may differ";
+
 pub(super) fn draft(tree: &Tree) -> Draft {
     let packages = packages(tree);
     let benches: Vec<Bench> = packages
@@ -60,6 +65,9 @@ pub(super) fn draft(tree: &Tree) -> Draft {
         BenchKind::Metric(name) => Some((bench, name)),
         BenchKind::Criterion | BenchKind::Other => None,
     });
+    if locked.is_empty() {
+        draft.notes.push(NO_LOCK_NOTE.to_owned());
+    }
     if let Some((bench, name)) = own {
         with_own(&mut draft, bench, name, locked);
     } else if !criterion.is_empty() {

@@ -139,7 +139,7 @@ fn a_rust_program_without_a_benchmark_fails_until_it_has_a_workload() {
     );
     assert_eq!(config(&plan).artifacts, ["target/release/tool"]);
     assert_eq!(
-        plan.notes,
+        plan.notes[1..],
         [
             "autoresearch.sh fails until you give the program a workload",
             "benches/b.rs uses criterion, but Cargo.toml has no [[bench]] entry for it with \
@@ -267,6 +267,33 @@ fn a_python_project_is_measured_by_its_file_by_pytest_or_by_hand() {
         "total_ns",
         "  --benchmark-json=\"$report\"",
         "\"$python\" -m pytest -q -p no:cacheprovider",
+    );
+    check(
+        &[
+            ("pyproject.toml", ""),
+            ("benchmarks/bench_search.py", ""),
+            ("benchmarks/test_bench.py", ""),
+            ("src/tiny/bench_data.py", ""),
+        ],
+        "Python with benchmarks/bench_search.py",
+        "bench_ms",
+        "    subprocess.run([sys.executable, \"benchmarks/bench_search.py\"], check=True, stdin=subprocess.DEVNULL)",
+        "\"$python\" -m unittest discover -s 'benchmarks'",
+    );
+    let plan = check(
+        &[
+            ("perf/run.py", "print('METRIC rows_s=1')"),
+            ("setup.py", ""),
+            ("bench.py", ""),
+        ],
+        "Python with perf/run.py, which prints METRIC rows_s",
+        "rows_s",
+        "\"$python\" perf/run.py",
+        "exit 1",
+    );
+    assert_eq!(
+        plan.notes[0],
+        "autoresearch.sh runs perf/run.py; there is also bench.py"
     );
     check(
         &[("requirements.txt", "numpy")],

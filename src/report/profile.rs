@@ -88,7 +88,7 @@ fn place(shown: &Shown) -> String {
     format!("{}/profile.{{svg,pb,folded}}", shown.directory.display())
 }
 
-fn table(header: [&str; 3], rows: impl Iterator<Item = Vec<String>>, width: Option<u16>) -> Table {
+fn table(header: [&str; 3], rows: impl Iterator<Item = Vec<String>>, width: Option<u16>) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -108,5 +108,5 @@ fn table(header: [&str; 3], rows: impl Iterator<Item = Vec<String>>, width: Opti
         });
         table.add_row(cells.collect::<Vec<_>>());
     }
-    table
+    table.trim_fmt()
 }

@@ -153,3 +153,48 @@ fn garbage_on_standard_output_is_text_and_empty_commands_are_refused() {
         .expect(2)
         .says("`hooks.before` is an empty command");
 }
+
+#[test]
+fn try_calls_the_hooks_too_and_passes_on_what_they_say() {
+    let project = with_hooks(
+        &serde_json::json!({
+            "before": shell("cat >>\"$HOME/before\"; echo look at the cache"),
+            "after": shell("cat >>\"$HOME/after\"; echo well done")
+        }),
+        "",
+    );
+    for (cost, code) in [("90\n", 0), ("95\n", 1)] {
+        project.write("src/cost.txt", cost);
+        let ran = project.run(&["try", "-m", "Change the cost"]);
+        let _ = ran
+            .expect(code)
+            .says("hook: look at the cache")
+            .says("hook: well done");
+    }
+    let before = std::fs::read_to_string(project.beside("home/before")).expect("written");
+    let last = before.lines().last().expect("two lines");
+    let second: Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(
+        (&second["next_run"], &second["last_run"]["run"]),
+        (&2.into(), &1.into())
+    );
+    assert_eq!(second["last_run"]["status"], "keep");
+    let after = std::fs::read_to_string(project.beside("home/after")).expect("written");
+    assert_eq!(after.lines().count(), 2);
+}
+
+#[test]
+fn what_the_hook_after_says_reaches_the_next_agent_before_what_before_says() {
+    let agent = "cp \"$1\" \"$HOME/prompt\"; echo $((RANDOM + 200)) >src/cost.txt";
+    let agent = serde_json::json!({"command": ["bash", "-c", agent, "x", "{prompt_file}"]});
+    let project = with_hooks(
+        &serde_json::json!({"before": shell("echo second"), "after": shell("echo first")}),
+        &format!("\"proposers\": [\"agent\"], \"agent\": {agent},"),
+    );
+    project.run(&["run", "-n", "2"]).expect(0);
+    let prompt = std::fs::read_to_string(project.beside("home/prompt")).expect("a prompt");
+    assert!(
+        prompt.contains("From the user's own script:\nfirst\nsecond\n"),
+        "{prompt}"
+    );
+}

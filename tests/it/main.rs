@@ -13,6 +13,7 @@ mod documented_text;
 mod exhaustion;
 mod faults;
 mod finalize;
+mod foreign;
 mod hooks;
 mod hostile;
 mod hostile_agent;

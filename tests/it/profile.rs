@@ -159,7 +159,9 @@ fn any_program_is_profiled_by_perf_where_it_is_usable() {
     }
     let shown = json(&project.run(&["profile", "--json"]).expect(0).stdout);
     assert_eq!(shown["profiler"], "perf");
-    assert!(shown["samples"].as_u64() > Some(20), "{shown}");
+    // Samples and no periods of the clock, of which there are five million to a sample.
+    let samples = shown["samples"].as_u64().expect("a number");
+    assert!((1..10_000).contains(&samples), "{shown}");
     let names = shown["functions"].as_array().expect("a list").iter();
     let percents: f64 = names.filter_map(|one| one["self_percent"].as_f64()).sum();
     assert!(percents > 1.0 && percents <= 100.1, "{shown}");

@@ -78,6 +78,23 @@ fn a_kept_run_is_reproduced_from_a_fresh_clone_and_others_are_refused() {
         ran.stdout
     );
     assert!(ran.stdout.contains("measured  +20.0 %"), "{}", ran.stdout);
+    // The checkout's own config and scripts do not matter: the start commit has them.
+    project.git(&[
+        "-C",
+        clone,
+        "rm",
+        "--quiet",
+        "autoresearch.config.json",
+        "autoresearch.sh",
+    ]);
+    let ran = project
+        .run(&["-C", clone, "reproduce", "2", "--pairs", "8"])
+        .expect(0);
+    assert!(
+        ran.stdout.contains("verdict   reproduced"),
+        "{}",
+        ran.stdout
+    );
     project
         .run(&["-C", clone, "reproduce", "1"])
         .expect(2)

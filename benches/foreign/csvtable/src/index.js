@@ -1,0 +1,2 @@
+export { parse } from "./parse.js";
+export { groupSum } from "./group.js";
