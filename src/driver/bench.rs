@@ -310,7 +310,11 @@ impl Bench {
             groups: groups.filter(|groups| groups.has_limits || !is_whole),
             memory_mib: self.pinned.config.memory_mib.filter(|_| is_measured),
         };
-        process::run(&job, &self.interrupts)
+        let finished = process::run(&job, &self.interrupts)?;
+        if let (End::DiskFull, Some(slot)) = (finished.end, slot) {
+            self.make_room(slot)?;
+        }
+        Ok(finished)
     }
 
     /// The slot that a directory is in; the user's hooks run in none.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use globset::Glob;
 
 use super::bench::Bench;
+use crate::edge::host;
+use crate::edge::process::DISK_FREE_MIN;
 use crate::edge::sandbox::Sandbox;
 use crate::edge::slot_files::{self, Files};
 use crate::edge::slots::SlotName;
@@ -82,6 +84,24 @@ impl Bench {
         };
         self.state(slot).ready = Some(again);
         Ok(())
+    }
+
+    /// Something in this slot has filled the disk: all of it goes, before what runs next fails for it.
+    ///
+    /// # Errors
+    /// The disk is still full: it was somebody else.
+    pub(super) fn make_room(&self, slot: SlotName) -> Result<()> {
+        self.slots.discard(slot)?;
+        let directory = self.slots.directory();
+        match host::disk_free_bytes(directory) {
+            Some(free) if free < DISK_FREE_MIN => Err(Error::environment(format!(
+                "{} has only {} MiB free, with nothing of a candidate's on it",
+                directory.display(),
+                free >> 20
+            ))
+            .hint("make room and start again: `run` goes on from there")),
+            _ => Ok(()),
+        }
     }
 
     fn is_artifact(&self, slot: SlotName, path: &Path) -> bool {

@@ -214,7 +214,16 @@ pub fn measure_pair(
         if let Some(problem) = bench.tampered(slot)? {
             return Ok(Measured::CandidateFailed(Reason::Tampered, problem));
         }
-        runs.push(bench.run(slot, run_plan)?);
+        let run = bench.run(slot, run_plan)?;
+        if let (Run::Failed(reason, detail), true) = (&run, bench.slots.is_gone(slot)) {
+            // It filled the disk, and there is nothing left to run again.
+            return if slot == candidate_slot {
+                Ok(Measured::CandidateFailed(*reason, detail.clone()))
+            } else {
+                Err(unchanged_code_fails(bench.sandbox, *reason, detail))
+            };
+        }
+        runs.push(run);
     }
     if plan.candidate_first {
         runs.reverse();
@@ -228,18 +237,12 @@ pub fn measure_pair(
         candidate,
     ) {
         (PairOutcome::Accept, Run::Measured(parent), Run::Measured(candidate)) => {
-            let PairPlan {
-                phase,
-                slot,
-                candidate_first,
-                hold_out,
-            } = plan;
             Ok(Measured::Pair(Pair {
-                phase,
-                slot,
-                candidate_first,
+                phase: plan.phase,
+                slot: plan.slot,
+                candidate_first: plan.candidate_first,
                 digests: digest::compare(&parent.digests, &candidate.digests),
-                hold_out,
+                hold_out: plan.hold_out,
                 parent: parent.metrics,
                 candidate: candidate.metrics,
             }))

@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// by what it writes in that time.
 pub const OUTPUT_MAX: u64 = 64 << 20;
 /// Least space a child may leave on the disk of its output, bytes.
-const DISK_FREE_MIN: u64 = 128 << 20;
+pub const DISK_FREE_MIN: u64 = 128 << 20;
 /// Marks every child in its environment, so that what a killed loop leaves behind is found.
 pub const TOKEN_VARIABLE: &str = "AUTORESEARCH_TOKEN";
 

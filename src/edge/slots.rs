@@ -211,6 +211,11 @@ impl Slots {
         tracked().is_some()
     }
 
+    /// Whether there is nothing in the slot's place.
+    pub fn is_gone(&self, slot: SlotName) -> bool {
+        self.path(slot).symlink_metadata().is_err()
+    }
+
     /// Removes a slot with everything in it, also what is usually kept for the next one.
     ///
     /// # Errors

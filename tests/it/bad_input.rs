@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{CONFIG, EXACT_SCRIPT, Project, verdict};
+use crate::support::{CONFIG, EXACT_SCRIPT, Project, unconfined, verdict};
 
 #[track_caller]
 fn check(project: &Project, arguments: &[&str], code: i32, message: &str) {
@@ -235,7 +235,7 @@ fn a_backlog_that_is_broken_while_the_loop_runs_does_not_end_it() {
     let script = format!(
         "{EXACT_SCRIPT}[ $(cat src/cost.txt) != 101 ] || echo '- [ ] **worse** Again.' >> \"$USERS_CHECKOUT/ideas.md\"\n"
     );
-    let config = CONFIG.replace(
+    let config = unconfined(CONFIG).replace(
         "\"min_run_ms\"",
         "\"env_allow\": [\"USERS_*\"], \"min_run_ms\"",
     );

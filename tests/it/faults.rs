@@ -210,7 +210,7 @@ fn without_space_at(step: &str, time: u32) {
 fn a_full_disk_at_the_writes_that_only_some_projects_make() {
     for step in RARE_WRITE_POINTS {
         let fault = format!("full:{step}");
-        let agent = "echo $(( $(<src/cost.txt) - 1 )) > src/cost.txt";
+        let agent = "echo $(( $(tr -d '\r' < src/cost.txt) - 1 )) > src/cost.txt";
         let more = format!(
             "\"proposers\": [\"agent\"], \"agent\": {}, \"hooks\": {},",
             serde_json::json!({"command": ["bash", "-c", agent]}),

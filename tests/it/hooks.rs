@@ -186,7 +186,7 @@ fn try_calls_the_hooks_too_and_passes_on_what_they_say() {
 #[test]
 fn what_the_hook_after_says_reaches_the_next_agent_before_what_before_says() {
     let agent = "cp \"$1\" \"$HOME/prompt\"; echo $((RANDOM + 200)) >src/cost.txt";
-    let agent = serde_json::json!({"command": ["bash", "-c", agent, "x", "{prompt_file}"]});
+    let agent = serde_json::json!({"command": ["bash", "-c", agent, "x", "{prompt_file}"], "sandbox": "off"});
     let project = with_hooks(
         &serde_json::json!({"before": shell("echo second"), "after": shell("echo first")}),
         &format!("\"proposers\": [\"agent\"], \"agent\": {agent},"),

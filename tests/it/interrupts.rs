@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{EXACT_SCRIPT, Project, verdict};
+use crate::support::{CONFIG, EXACT_SCRIPT, Project, unconfined, verdict};
 
 const IDEAS: &[(&str, &[(&str, &str)])] = &[
     ("worse", &[("src/cost.txt", "101\n")]),
@@ -22,7 +22,7 @@ fn project_struck_in_benchmark(signal: &str, condition: &str) -> Project {
         "set -e\n",
         &format!("set -e\n{}", strike(signal, condition)),
     );
-    let project = Project::new(&script);
+    let project = Project::unconfined(&script);
     fs::create_dir(project.beside("home")).expect("a home");
     project.ideas(IDEAS);
     project
@@ -65,7 +65,7 @@ fn kill_9_while_a_candidate_is_measured_is_survived() {
 
 #[test]
 fn kill_9_in_the_gate_is_survived() {
-    let project = Project::new(EXACT_SCRIPT);
+    let project = Project::unconfined(EXACT_SCRIPT);
     fs::create_dir(project.beside("home")).expect("a home");
     project.write(
         "autoresearch.checks.sh",
@@ -109,7 +109,7 @@ fn ctrl_c_finishes_the_step_leaves_nothing_and_exits_130() {
 fn a_second_signal_stops_a_benchmark_that_hangs() {
     let hang = "if [ $(cat src/cost.txt) = 99 ] && mkdir \"$HOME/struck\" 2> /dev/null; then kill -TERM $PPID; sleep 600; fi\n";
     let script = EXACT_SCRIPT.replace("set -e\n", &format!("set -e\n{hang}"));
-    let project = Project::new(&script);
+    let project = Project::unconfined(&script);
     fs::create_dir(project.beside("home")).expect("a home");
     project.ideas(IDEAS);
     project.run(&["run", "-n", "2"]).expect(130);
@@ -165,7 +165,7 @@ fn a_second_loop_in_the_same_repository_is_refused() {
         "set -e\n",
         "set -e\n[ -e \"$HOME/second\" ] || { touch \"$HOME/second\"; (cd \"$SECOND_IN\" && \"$SECOND\" run -n 1) > \"$HOME/second\" 2>&1 || echo \"exit $?\" >> \"$HOME/second\"; }\n",
     );
-    let config = crate::support::CONFIG.replace(
+    let config = unconfined(CONFIG).replace(
         "\"min_run_ms\"",
         "\"env_allow\": [\"SECOND*\", \"AUTORESEARCH_*\"], \"min_run_ms\"",
     );

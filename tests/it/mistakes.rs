@@ -5,20 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::answers::{Answers, sections};
-use crate::support::{CONFIG, EXACT_SCRIPT, Project};
+use crate::support::{CONFIG, EXACT_SCRIPT, Project, unconfined};
 
 /// The toy project without a sandbox, which would be another on every machine.
 fn with_script(script: &str) -> Project {
-    Project::with_config(script, &unconfined())
-}
-
-fn unconfined() -> String {
-    CONFIG.replacen("\"min_run_ms\"", "\"sandbox\": \"off\", \"min_run_ms\"", 1)
+    Project::unconfined(script)
 }
 
 /// The toy project with a config changed at one place.
 fn with_config(from: &str, to: &str) -> Project {
-    let config = unconfined();
+    let config = unconfined(CONFIG);
     assert!(config.contains(from), "{from}");
     Project::with_config(EXACT_SCRIPT, &config.replacen(from, to, 1))
 }

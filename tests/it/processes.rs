@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use crate::support::{CONFIG, EXACT_SCRIPT, Project, verdict};
+use crate::support::{CONFIG, EXACT_SCRIPT, Project, unconfined, verdict};
 
 const SLOW: &[(&str, &[(&str, &str)])] = &[("slow", &[("src/cost.txt", "50\n")])];
 
@@ -81,7 +81,7 @@ fn children_see_only_the_allowed_environment() {
 #[test]
 fn the_gate_is_told_the_commits_and_a_gate_that_fails_without_the_candidate_is_called_flaky() {
     // It remembers in the user's home what it has seen.
-    let config = CONFIG.replace("\"min_run_ms\"", "\"sandbox\": \"off\", \"min_run_ms\"");
+    let config = unconfined(CONFIG);
     let project = Project::with_config(EXACT_SCRIPT, &config);
     // Passes on the baseline; from the first candidate on it fails, with or without it.
     project.write(

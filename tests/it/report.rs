@@ -35,7 +35,7 @@ fn status_says_from_another_process_what_the_loop_is_doing() {
         binary = env!("CARGO_BIN_EXE_autoresearch")
     );
     let script = EXACT_SCRIPT.replace("set -e\n", &format!("set -e\n{ask}"));
-    let project = Project::new(&script);
+    let project = Project::unconfined(&script);
     let home = project.beside("home");
     fs::create_dir(&home).expect("a home");
     fs::write(home.join("root"), project.root().display().to_string()).expect("a file");

@@ -33,6 +33,11 @@ pub const CONFIG: &str = r#"{
 }
 "#;
 
+/// A config as it is, but for the sandbox.
+pub fn unconfined(config: &str) -> String {
+    config.replacen("\"min_run_ms\"", "\"sandbox\": \"off\", \"min_run_ms\"", 1)
+}
+
 /// A project in a temporary directory.
 pub struct Project {
     directory: TempDir,
@@ -87,6 +92,12 @@ impl Project {
     /// The toy project with this benchmark script, everything committed.
     pub fn new(script: &str) -> Self {
         Self::with_config(script, CONFIG)
+    }
+
+    /// The same without a sandbox, for scripts that reach what a sandbox hides: the loop itself, or
+    /// files outside the worktree.
+    pub fn unconfined(script: &str) -> Self {
+        Self::with_config(script, &unconfined(CONFIG))
     }
 
     /// The toy project with this script and config.

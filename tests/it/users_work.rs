@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{EXACT_SCRIPT, Project, verdict};
+use crate::support::{CONFIG, EXACT_SCRIPT, Project, unconfined, verdict};
 
 const IDEAS: &[(&str, &[(&str, &str)])] = &[
     ("worse", &[("src/cost.txt", "101\n")]),
@@ -47,7 +47,7 @@ fn files_that_the_user_edits_during_a_run_survive() {
     let script = format!(
         "{EXACT_SCRIPT}date +%N > \"$USERS_CHECKOUT/src/cost.txt\"\necho new > \"$USERS_CHECKOUT/untracked.txt\"\n"
     );
-    let config = crate::support::CONFIG.replace(
+    let config = unconfined(CONFIG).replace(
         "\"min_run_ms\"",
         "\"env_allow\": [\"USERS_*\"], \"min_run_ms\"",
     );
@@ -119,12 +119,10 @@ fn a_project_in_a_subdirectory_works_there_and_leaves_the_rest_alone() {
         .expect("moved");
     }
     fs::remove_file(project.root().join("autoresearch.config.json")).expect("removed");
-    let config = crate::support::CONFIG
-        .replace("src/**", "tools/bench/src/**")
-        .replace(
-            "\"min_run_ms\"",
-            "\"workingDir\": \"bench\", \"min_run_ms\"",
-        );
+    let config = CONFIG.replace("src/**", "tools/bench/src/**").replace(
+        "\"min_run_ms\"",
+        "\"workingDir\": \"bench\", \"min_run_ms\"",
+    );
     project.write("tools/autoresearch.config.json", &config);
     project.write("tools/bench/src/cost.txt", "90\n");
     project.git(&["add", "--all"]);
