@@ -24,6 +24,7 @@ mod ledger;
 mod limits;
 mod measured;
 mod mistakes;
+mod poison;
 mod processes;
 mod profile;
 mod recomputed;
