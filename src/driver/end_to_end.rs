@@ -46,7 +46,7 @@ pub fn claim(
     start: Oid,
     head: Oid,
 ) -> Result<ClaimLine> {
-    let params = state.params();
+    let params = state.claim_params();
     let seed = clock::fresh_seed();
     let budget = Budget::pairs(params.end_to_end_pairs);
     let pairs = end_to_end(bench, console, (start, head), budget, seed)?;

@@ -137,6 +137,10 @@ fn why(explanation: &Explanation, line: &RunLine, direction: Direction) -> Strin
             )
         }
         Reason::NotConfirmed => format!("{}, which is not above 0", fresh()),
+        Reason::Improved if super::reason::is_of_unsure_size(line) => format!(
+            "{}: the estimate is above 0, which is what is asked; its interval is not, so how much it gains is not sure",
+            fresh()
+        ),
         Reason::Improved => format!("{}, which is above 0", fresh()),
         Reason::PlaceboPassed => format!("{}; it changed nothing, so it was luck", fresh()),
         Reason::GuardFailed | Reason::GuardUndecided => line.detail.clone(),

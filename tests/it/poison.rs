@@ -2,7 +2,7 @@
 //! candidate, or for our own git.
 
 use crate::hostile::{HARMLESS, SCRIPT, config};
-use crate::support::{CONFIG, Project, verdict};
+use crate::support::{CONFIG, Project, unconfined, verdict};
 
 const ATTACK: (&str, &str) = ("src/attack", "\n");
 
@@ -86,9 +86,9 @@ fn what_a_candidate_leaves_where_the_gate_builds_is_not_run_by_the_gate() {
 fn pipes_in_the_place_of_files_that_git_reads_hold_nobody_up() {
     for attack in [
         "rm .gitignore; mkfifo .gitignore",
-        "mkfifo src/.gitignore src/.gitattributes",
+        "mkfifo src/.gitignore src/.gitattributes || true",
         "rm src/note.txt; mkfifo src/note.txt",
-        "mkdir -p ignored; mkfifo ignored/pipe",
+        "mkdir -p ignored; mkfifo ignored/pipe || true",
     ] {
         let project = Project::with_config(SCRIPT, CONFIG);
         project.ideas(&[
@@ -111,4 +111,31 @@ fn pipes_in_the_place_of_files_that_git_reads_hold_nobody_up() {
         );
         project.run(&["clean"]).expect(0);
     }
+}
+
+#[test]
+fn a_candidate_that_ends_the_loop_with_an_error_each_time_is_recorded_and_the_next_has_its_turn() {
+    // The incumbent fails while the candidate is measured, which is nobody's fault that one can tell.
+    let script = "#!/usr/bin/env bash\nset -e\nif [ -e src/attack ]; then touch \"$SIGN\"; fi\n\
+        if ! [ -e src/attack ] && [ -e \"$SIGN\" ] && ! [ -e src/good ]; then exit 1; fi\n\
+        echo \"METRIC cost=$(cat src/cost.txt)\"\n";
+    let config = unconfined(CONFIG).replace("\"scope\"", "\"env_allow\": [\"SIGN\"], \"scope\"");
+    let project = Project::with_config(script, &config);
+    project.ideas(&[
+        ("attack", &[ATTACK]),
+        ("better", &[("src/cost.txt", "50\n"), ("src/good", "\n")]),
+    ]);
+    let sign = project.beside("sign");
+    for code in [3, 3, 0] {
+        std::fs::remove_file(&sign).ok();
+        project
+            .run_with(&["run", "-n", "1"], &[("SIGN", &sign)])
+            .expect(code);
+    }
+    assert_eq!(project.verdicts(), [verdict("crash", "run_failed")]);
+    std::fs::remove_file(&sign).ok();
+    project
+        .run_with(&["run", "-n", "1"], &[("SIGN", &sign)])
+        .expect(0);
+    assert_eq!(project.verdicts()[1], verdict("keep", "improved"));
 }
