@@ -23,7 +23,7 @@ pub fn verdict(status: Status, reason: Option<Reason>) -> String {
 pub fn sentence(entry: &Entry) -> &'static str {
     match entry.reason {
         Some(Reason::Improved) if entry.line().is_some_and(is_of_unsure_size) => {
-            "Better on fresh pairs, and through the gate: committed. How much is not sure: the interval holds 0."
+            "Better on fresh pairs and committed; how much is not sure."
         }
         Some(reason) => explain(reason),
         None => match entry.status {
