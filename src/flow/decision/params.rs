@@ -63,7 +63,7 @@ pub struct Params {
     /// alarm at most 10 %, two sides.
     pub slot_warn_e: f64,
     /// Evidence of a slot bias at which a calibration is refused. Default 100:
-    /// false alarm at most 2 %, two sides.
+    /// false alarm at most 2 %, two sides. A session is refused when two in a row are.
     pub slot_refuse_e: f64,
     /// Every how many candidates one is a placebo; at least 2, or 0 for never.
     /// Default 25, a cost of 4 %.
