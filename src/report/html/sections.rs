@@ -195,10 +195,7 @@ fn idea(html: &mut Html, fate: &Fate) {
         .map(|(count, word)| format!("{count} {word}"))
         .collect();
     html.text(&words.join(", ")).raw("</td><td class=\"num\">");
-    if let Some(best) = fate.best_percent {
-        html.raw(if fate.best_is_kept { "" } else { "~" })
-            .text(&format::signed_percent(best));
-    }
+    html.text(&fate.best_gain().unwrap_or_default());
     html.raw("</td><td class=\"num\">")
         .text(&format::duration(fate.seconds))
         .raw("</td><td>");
