@@ -7,11 +7,11 @@ use crate::report::progress::{Kind, Point, Scale};
 use crate::report::review::{Run, Session};
 
 const WIDTH: f64 = 960.0;
-const HEIGHT: f64 = 300.0;
+const HEIGHT: f64 = 312.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 12.0;
-const TOP: f64 = 34.0;
-const BOTTOM: f64 = 40.0;
+const TOP: f64 = 38.0;
+const BOTTOM: f64 = 52.0;
 
 /// The kinds of marks, in the order in which they are drawn: kept ones on top.
 const KINDS: [(Kind, &str, &str); 5] = [
@@ -37,7 +37,7 @@ pub fn progress(session: &Session, runs: &[&Run]) -> Option<Html> {
         .collect();
     let scale = Scale::fit(&points)?;
     let mut svg = Html::new();
-    svg.raw("<svg class=\"progress\" viewBox=\"0 0 960 300\" role=\"img\" aria-label=\"")
+    svg.raw("<svg class=\"progress\" viewBox=\"0 0 960 312\" role=\"img\" aria-label=\"")
         .text(&summary(session, runs))
         .raw("\" data-first=\"")
         .number(runs.first().map_or(0, |run| run.row.run))
@@ -79,7 +79,7 @@ fn height(scale: &Scale, value: f64) -> f64 {
 fn axes(svg: &mut Html, scale: &Scale, segment: &Segment, runs: &[&Run]) {
     svg.raw("<text class=\"tick\" text-anchor=\"middle\" x=\"")
         .at((LEFT + WIDTH - RIGHT) / 2.0)
-        .raw("\" y=\"20\">")
+        .raw("\" y=\"24\">")
         .text(&segment.metric_name);
     if !segment.metric_unit.is_empty() {
         svg.raw(", ").text(&segment.metric_unit);

@@ -208,14 +208,14 @@
       const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
       const { percent_lo: lo, percent_hi: hi } = estimate || {}, has = typeof lo === "number" && typeof hi === "number";
       // What is claimed of the fresh pairs is their estimate; that need not be their median.
-      return { name: phase.replaceAll("_", " "), values, band: has ? [lo, hi] : [], at: estimate ? estimate.percent : median,
+      return { name: phase.replaceAll("_", " "), values, isClaimed: Boolean(estimate), band: has ? [lo, hi] : [], at: estimate ? estimate.percent : median,
         words: estimate ? signed(estimate.percent) + (has ? " " + bracket(lo, hi) : "") : sorted.length ? "median " + signed(median) : "" };
     });
     const all = phases.flatMap(({ values, band, at }) => [...values, ...band, at]).map(Math.abs).filter(Number.isFinite);
     const reach = Math.max(0.01, ...all), bins = 60, tall = 70, x = (value) => 370 + value / reach * 250;
     const svg = draw("svg", { viewBox: "0 0 640 " + (tall * phases.length + 22), role: "img", class: "dots",
       "aria-label": phases.map(({ name, values, words }) => name + ": " + words + "; " + values.map(signed).join(", ")).join("; ") });
-    phases.forEach(({ name, values, band, at, words }, index) => {
+    phases.forEach(({ name, values, isClaimed, band, at, words }, index) => {
       const base = tall * (index + 1) - 4, top = base - 40, stacks = new Map();
       for (const value of values) {
         const bin = Math.round(value / reach * bins);
@@ -230,13 +230,14 @@
       }
       if (words) {
         const place = x(at), anchor = place > 500 ? "end" : place < 240 ? "start" : "middle";
-        svg.append(draw("path", { class: band.length ? "estimate" : "median", d: `M${place} ${top}V${base}` }), draw("text", { x: place, y: top - 5, class: "tick", "text-anchor": anchor }, words));
+        svg.append(draw("path", { class: isClaimed ? "estimate" : "median", d: `M${place} ${top}V${base}` }), draw("text", { x: place, y: top - 5, class: "tick", "text-anchor": anchor }, words));
       }
     });
     const foot = tall * phases.length + 16;
     svg.append(draw("text", { x: 110, y: foot, class: "tick" }, "worse " + signed(-reach)), draw("text", { x: 370, y: foot, class: "tick", "text-anchor": "middle" }, "0"),
       draw("text", { x: 630, y: foot, class: "tick", "text-anchor": "end" }, "better " + signed(reach)));
-    const key = "One dot a pair; dashed: the median." + (phases.some(({ band }) => band.length) ? " Of the fresh pairs the estimate and its 95 % interval." : "");
+    const claimed = phases.find(({ isClaimed }) => isClaimed);
+    const key = "One dot a pair; dashed: the median." + (claimed ? " Of the fresh pairs: the estimate" + (claimed.band.length ? " and its 95 % interval." : ".") : "");
     return make("div", "", make("div", "scroll", svg), make("p", "note", key));
   }
 

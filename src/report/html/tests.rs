@@ -239,7 +239,7 @@ fn the_table_has_the_columns_that_say_something_and_the_chart_names_the_metric()
         .join(" ")
         .replace("guards moved", "guards-moved");
     assert_eq!(ours_has, expected);
-    assert!(ours.contains("y=\"20\">total_ms, ms</text>"));
+    assert!(ours.contains("y=\"24\">total_ms, ms</text>"));
 }
 
 #[test]
