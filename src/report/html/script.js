@@ -175,13 +175,16 @@
     return dl;
   }
 
+  // A name that may go on in the next line after each of its parts.
+  const breakable = (name) => name.split(/(?<=[._])/).flatMap((part) => [make("wbr"), part]);
+
   function table(headings, body) {
     const head = make("tr", "", ...headings.map((text, index) => {
       const heading = make("th", index ? "num" : "", text);
       heading.scope = "col";
       return heading;
     }));
-    const records = body.map((cells) => make("tr", "", ...cells.map((text, index) => make("td", index ? "num" : "", text))));
+    const records = body.map((cells) => make("tr", "", ...cells.map((text, index) => index ? make("td", "num", text.replace(" %", "\u00a0%")) : make("td", "", ...breakable(text)))));
     return make("div", "scroll", make("table", "", make("thead", "", head), make("tbody", "", ...records)));
   }
 
