@@ -26,6 +26,9 @@ const DESCRIPTION_LEAST: usize = 6;
 /// Between two columns.
 const GAP: usize = 2;
 
+/// What a cell of a row says.
+type CellOf = fn(&Row) -> String;
+
 /// One column; those that are not required go first when the width is short, the last of them
 /// before the others.
 struct Column {
@@ -118,12 +121,10 @@ const DESCRIPTION: &str = "description";
 /// Every column that has anything to say, in the order shown.
 fn columns(rows: &Rows) -> Vec<Column> {
     use CellAlignment::{Left, Right};
-    let optional = |header, alignment, cell: fn(&Row) -> String| {
-        Column::new(header, false, alignment, rows, cell)
-    };
-    let required = |header, alignment, cell: fn(&Row) -> String| {
-        Column::new(header, true, alignment, rows, cell)
-    };
+    let optional =
+        |header, alignment, cell: CellOf| Column::new(header, false, alignment, rows, cell);
+    let required =
+        |header, alignment, cell: CellOf| Column::new(header, true, alignment, rows, cell);
     let mut columns = vec![
         required("run", Right, |row| row.run.to_string()),
         required(VERDICT, Left, |row| verdict(row.status, row.reason)),
@@ -161,7 +162,7 @@ fn fit(mut columns: Vec<Column>, rows: &Rows, width: usize) -> Vec<Column> {
         });
         widths.sum()
     };
-    let shorter: [(&str, fn(&Row) -> String); 2] = [
+    let shorter: [(&str, CellOf); 2] = [
         (GAIN, gain_without_interval),
         (VERDICT, |row| short_verdict(row.status, row.reason)),
     ];
