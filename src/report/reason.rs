@@ -19,6 +19,14 @@ pub fn verdict(status: Status, reason: Option<Reason>) -> String {
     }
 }
 
+/// The same without the status where there is a reason: `no gain`.
+pub fn short_verdict(status: Status, reason: Option<Reason>) -> String {
+    match reason {
+        Some(reason) if status != Status::Keep => reason.describe().to_owned(),
+        _ => verdict(status, reason),
+    }
+}
+
 /// What the verdict means, for someone who has not read the documentation.
 pub fn sentence(entry: &Entry) -> &'static str {
     match entry.reason {

@@ -7,6 +7,7 @@ mod support;
 mod ablate;
 mod answers;
 mod bad_input;
+mod browser;
 mod config_schema;
 mod documented;
 mod documented_text;
