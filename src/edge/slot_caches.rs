@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Oid, Repository};
 
+use super::addable::remove_unreadable;
 use super::slots::{SlotName, Slots};
 use super::tree::{copy_tree, remove_tree};
 use crate::error::{Context, Result};
@@ -23,6 +24,7 @@ impl Slots {
         let Ok(entries) = fs::read_dir(&path) else {
             return;
         };
+        remove_unreadable(&path);
         let cache = self.cache(slot);
         for entry in entries.flatten() {
             let name = entry.file_name();

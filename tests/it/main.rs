@@ -32,6 +32,7 @@ mod report;
 mod repository_states;
 mod reproduce_all;
 mod simulate;
+mod special_files;
 mod tidy;
 mod try_and_reproduce;
 mod users_checkout;
