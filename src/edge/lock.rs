@@ -138,7 +138,7 @@ fn open(path: &Path, shared: Shared) -> Result<File> {
             match (is_link, shared) {
                 (true, _) => error.hint("it is a link, which is not followed; remove it"),
                 (false, Shared::WithAllUsers) => {
-                    error.hint("AUTORESEARCH_MACHINE_LOCK names another place for it")
+                    error.hint("AUTORESEARCH_MACHINE_LOCK names another place for the machine's")
                 }
                 (false, Shared::No) => error,
             }
