@@ -16,7 +16,7 @@ use crate::exit::Exit;
 pub fn run(global: &Global, args: &JsonArgs) -> Result<Exit> {
     let repo = Repo::discover(&global.directory)?;
     let _lock = open::take_lock(&repo)?;
-    let root = work_dir(&repo);
+    let root = work_dir(&repo)?;
     drop(Slots::open(&repo)?);
     remove_tree(&root)?;
     super::print(&if args.json {

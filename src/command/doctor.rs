@@ -12,6 +12,7 @@ use crate::driver::project::{CHECKS_FILE, Project, SCRIPT_FILE};
 use crate::edge::cgroup::{Groups, PROCESSES_MAX};
 use crate::edge::host;
 use crate::edge::lock::Lock;
+use crate::edge::regular;
 use crate::edge::repo::Repo;
 use crate::edge::sandbox::{self, Sandbox};
 use crate::error::Result;
@@ -115,7 +116,7 @@ fn sandbox_state(mode: SandboxMode) -> SandboxState {
 
 fn file_state(repo: &Repo, project: &Project, path: &Path) -> FileState {
     let file = project.checkout.join(path);
-    let content = std::fs::read(&file).ok();
+    let content = regular::read(&file).ok();
     let committed = repo
         .head()
         .ok()

@@ -1,9 +1,9 @@
 //! Streaming a ledger through a decoder, shared by the commands that only read.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
+use crate::edge::regular;
 use crate::error::{Context, Error, Result};
 use crate::flow::entry::Read;
 use crate::flow::ledger::{Decoder, Tail};
@@ -33,15 +33,15 @@ fn read_with(
     path: &Path,
     mut each: impl FnMut(&Decoder, Read) -> Result<()>,
 ) -> Result<Decoder> {
-    let file = File::open(path).map_err(|error| {
+    let file = regular::open(path).map_err(|error| {
+        if error.kind() == ErrorKind::IsADirectory {
+            return Error::usage(format!("{} is a directory", path.display()))
+                .hint("`--file` takes a ledger, such as experiments.jsonl");
+        }
         Error::usage(format!("cannot read {}", path.display()))
             .because(error)
             .hint("`autoresearch run` creates it; `--file` reads another")
     })?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        return Err(Error::usage(format!("{} is a directory", path.display()))
-            .hint("`--file` takes a ledger, such as experiments.jsonl"));
-    }
     let mut reader = BufReader::with_capacity(1 << 18, file);
     let mut line = Vec::new();
     let mut number = 0;

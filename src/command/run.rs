@@ -5,10 +5,11 @@ use crate::cli::RunArgs;
 use crate::driver::engine::Engine;
 use crate::driver::open;
 use crate::driver::propose::Proposers;
+use crate::edge::host;
 use crate::edge::interrupt::Interrupts;
 use crate::error::{Kind, Result};
 use crate::exit::Exit;
-use crate::flow::limits::{Ending, Limits};
+use crate::flow::limits::{Ending, Limits, Progress};
 use crate::flow::summary::Summary;
 
 /// Iterations when neither flag nor config says.
@@ -68,6 +69,14 @@ fn go(
     iterations: u32,
     limits: &Limits,
 ) -> Result<Ending> {
+    // Before the baseline is built and measured for nothing.
+    let progress = Progress {
+        disk_free_bytes: host::disk_free_bytes(engine.bench.slots.directory()),
+        ..Progress::default()
+    };
+    if let Some(ending) = limits.reached(&progress) {
+        return Ok(ending);
+    }
     proposers.note(&engine.opened, &engine.console);
     engine.get_ready()?;
     let ending = engine.iterate(proposers, iterations, limits)?;

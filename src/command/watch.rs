@@ -3,6 +3,7 @@
 use super::Global;
 use crate::cli::WatchArgs;
 use crate::driver::watch::{Sources, watch};
+use crate::edge::regular;
 use crate::edge::repo::Repo;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -17,7 +18,7 @@ pub fn run(global: &Global, args: &WatchArgs) -> Result<Exit> {
     let ledger = global.ledger_path(args.file.as_deref())?;
     if args.file.is_some() {
         // The project's own may come yet; another one should be there.
-        std::fs::File::open(&ledger).map_err(|error| {
+        regular::open(&ledger).map_err(|error| {
             Error::usage(format!("cannot read {}", ledger.display())).because(error)
         })?;
     }

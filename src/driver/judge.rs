@@ -10,7 +10,7 @@ use crate::edge::console::Console;
 use crate::edge::fault;
 use crate::edge::sandbox::Sandbox;
 use crate::edge::slots::SlotName;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::flow::decision::{PairOutcome, PairPolicy};
 use crate::flow::digest;
 use crate::flow::record::{GateOutcome, GateResult, Pair, Phase, Reason};
@@ -55,8 +55,8 @@ pub fn judge(
     console.phase("building");
     prepare_both(bench, &mut trial, sides)?;
     fault::reached("sides-built");
-    if trial.is_open() && !sides.is_placebo && same_artifacts(bench)? {
-        trial.end(Reason::NoChange, "what is built is the same to the byte");
+    if trial.is_open() && !sides.is_placebo {
+        compare_artifacts(bench, &mut trial)?;
     }
     let limit_s = bench
         .pinned
@@ -178,15 +178,27 @@ pub fn build_incumbent(bench: &mut Bench, slot: SlotName, commit: Oid) -> Result
     )))
 }
 
-/// Whether the config names artefacts and they are the same in both slots.
-fn same_artifacts(bench: &Bench) -> Result<bool> {
+/// Ends the trial when the config names artifacts and they are the same in both slots, or when the
+/// candidate's cannot be read.
+fn compare_artifacts(bench: &Bench, trial: &mut Trial) -> Result<()> {
     let globs = &bench.pinned.config.artifacts;
     if globs.is_empty() {
-        return Ok(false);
+        return Ok(());
     }
-    let hash = |slot| artifact_hash(&bench.slots.path(slot), globs);
-    let (zero, one) = (hash(SlotName::Zero)?, hash(SlotName::One)?);
-    Ok(zero.is_some() && zero == one)
+    let hash = |slot| {
+        let slot = bench.slots.path(SlotName::numbered(slot));
+        artifact_hash(&slot, globs, &bench.interrupts)
+    };
+    let parents = hash(1 - trial.slot())?;
+    match hash(trial.slot()) {
+        Ok(own) if own.is_some() && own == parents => {
+            trial.end(Reason::NoChange, "what is built is the same to the byte");
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+        Err(error) => trial.end(Reason::BuildFailed, error.chain()),
+    }
+    Ok(())
 }
 
 /// Runs both sides back to back, once. A failed run throws the whole pair away; `policy`, one for

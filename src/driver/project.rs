@@ -1,10 +1,12 @@
 //! Finding a project's files, and pinning those that judge as a commit has them.
 
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
 
 use git2::Oid;
 use sha2::{Digest, Sha256};
 
+use crate::edge::regular;
 use crate::edge::repo::Repo;
 use crate::error::{Context, Error, Result, utf8};
 use crate::flow::config::{CONFIG_FILE, Config};
@@ -69,7 +71,7 @@ impl Project {
         let found = from
             .ancestors()
             .take_while(|directory| directory.starts_with(&checkout))
-            .find(|directory| directory.join(CONFIG_FILE).is_file());
+            .find(|directory| directory.join(CONFIG_FILE).exists());
         let Some(directory) = found else {
             return Err(Error::usage(format!(
                 "no {CONFIG_FILE} in {} or above it",
@@ -118,7 +120,7 @@ impl Project {
     /// # Errors
     /// The config is not valid.
     pub fn recorded_ledger(&self) -> Result<PathBuf> {
-        if self.checkout.join(&self.config_path).is_file() {
+        if self.checkout.join(&self.config_path).exists() {
             return Ok(self.ledger(&self.config_now()?));
         }
         Ok(self
@@ -133,7 +135,7 @@ impl Project {
     /// It cannot be read or is not valid.
     pub fn config_now(&self) -> Result<Config> {
         let path = self.checkout.join(&self.config_path);
-        let text = std::fs::read(&path).context(|| format!("cannot read {}", path.display()))?;
+        let text = regular::read(&path).context(|| format!("cannot read {}", path.display()))?;
         let origin = self.config_path.display().to_string();
         Config::parse(utf8(&text, &origin)?, &origin)
     }
@@ -228,7 +230,14 @@ impl Project {
     /// A file at the commit; an error when the checkout's differs.
     fn committed(&self, repo: &Repo, commit: Oid, path: &Path) -> Result<Option<Vec<u8>>> {
         let committed = repo.file_at(commit, path)?;
-        let current = std::fs::read(self.checkout.join(path)).ok();
+        let in_checkout = self.checkout.join(path);
+        let current = match regular::read(&in_checkout) {
+            Ok(content) => Some(content),
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory) => None,
+            Err(error) => {
+                return Err(error).context(|| format!("cannot read {}", in_checkout.display()));
+            }
+        };
         let same = match (&committed, &current) {
             (Some(committed), Some(current)) => is_same_text(committed, current),
             (None, None) => true,

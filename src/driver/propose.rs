@@ -12,6 +12,7 @@ use super::propose_agent;
 use crate::edge::child_env;
 use crate::edge::console::Console;
 use crate::edge::ledger_file;
+use crate::edge::regular;
 use crate::error::{Context, Error, Result, utf8};
 use crate::flow::config_parts::{Knob, ProposerName};
 use crate::flow::proposal::{Change, Proposal};
@@ -131,7 +132,10 @@ impl Proposers {
 
 fn tick(opened: &Opened) -> Result<()> {
     let path = ideas_path(opened);
-    let Ok(text) = std::fs::read_to_string(&path) else {
+    let Some(text) = regular::read(&path)
+        .ok()
+        .and_then(|text| String::from_utf8(text).ok())
+    else {
         return Ok(());
     };
     let backlog = ideas_file::parse(&text, &path.display().to_string())?;
@@ -153,7 +157,7 @@ fn ideas_path(opened: &Opened) -> std::path::PathBuf {
 /// The backlog as it is in the checkout now: a person may add to it while the loop runs.
 fn read_backlog(opened: &Opened) -> Result<Backlog> {
     let path = ideas_path(opened);
-    let text = match std::fs::read(&path) {
+    let text = match regular::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error).context(|| format!("cannot read {}", path.display())),
@@ -190,7 +194,7 @@ fn draft_of(plan: Plan, opened: &Opened) -> Result<Draft> {
     let mut missing = None;
     let proposal = plan.into_proposal(|path| {
         let file = directory.join(path);
-        match std::fs::read(&file) {
+        match regular::read(&file) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 missing = Some(format!("{path} does not exist"));
                 Ok(Vec::new())

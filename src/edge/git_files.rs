@@ -6,6 +6,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::regular;
+
 /// Those files of one repository at one time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GitFiles(BTreeMap<String, Vec<u8>>);
@@ -17,25 +19,21 @@ impl GitFiles {
         let mut files = BTreeMap::new();
         let config = common_dir.join("config");
         // Its files by content, when it cannot be parsed any more.
-        let entries = entries(&config).or_else(|| fs::read(&config).ok());
+        let entries = entries(&config).or_else(|| regular::read(&config).ok());
         files.insert("config".to_owned(), entries.unwrap_or_default());
         for name in [
             "config.worktree",
             "info/attributes",
             "objects/info/alternates",
         ] {
-            if let Ok(content) = fs::read(common_dir.join(name)) {
+            if let Ok(content) = regular::read(&common_dir.join(name)) {
                 files.insert(name.to_owned(), content);
             }
         }
         let hooks = common_dir.join("hooks");
         for entry in fs::read_dir(hooks).into_iter().flatten().flatten() {
-            let metadata = fs::metadata(entry.path()).ok();
-            let mode = metadata.as_ref().map_or(0, MetadataExt::mode);
-            // To read a pipe would be to wait.
-            let is_file = metadata.is_some_and(|metadata| metadata.is_file());
-            let content = is_file.then(|| fs::read(entry.path()).ok()).flatten();
-            let mut content = content.unwrap_or_default();
+            let mode = fs::metadata(entry.path()).map_or(0, |metadata| metadata.mode());
+            let mut content = regular::read(&entry.path()).unwrap_or_default();
             content.extend(mode.to_le_bytes());
             files.insert(
                 format!("hooks/{}", entry.file_name().to_string_lossy()),
@@ -58,6 +56,8 @@ impl GitFiles {
 
 /// Name and value of every setting but the branches'.
 fn entries(path: &Path) -> Option<Vec<u8>> {
+    // libgit2 would wait for the writer of a pipe.
+    regular::open(path).ok()?;
     let config = git2::Config::open(path).ok()?;
     let mut entries = config.entries(None).ok()?;
     let mut text = Vec::new();

@@ -2,15 +2,18 @@
 //!
 //! Level 1 (first Ctrl-C): finish the step that is running, then stop. Level 2 (second Ctrl-C, or
 //! SIGTERM or SIGHUP): kill the running child, then stop. Both leave by the ordinary way out, so
-//! that guards clean up.
+//! that guards clean up; a process that does not get there ends some seconds after level 2.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::process::GRACE;
 use crate::error::{Context, Error, Result};
+use crate::exit::Exit;
 
 /// How urgently the user wants to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +25,10 @@ pub enum Urgency {
     /// At once.
     Now,
 }
+
+/// Time between the wish to stop at once and the end of the process, whatever it is doing: a child may
+/// take [`GRACE`] to end, and the slots some seconds to be removed.
+const HANG: Duration = GRACE.saturating_add(Duration::from_secs(5));
 
 /// The flag that the signal thread sets and the waiting code reads.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +56,7 @@ impl Interrupts {
                 shared.raise(signal == SIGINT);
             }
         });
+        end_when_it_hangs(is_quiet)?;
         Ok(interrupts)
     }
 
@@ -62,8 +70,7 @@ impl Interrupts {
     /// Notes one signal: a further Ctrl-C is more urgent than the first, others are urgent at
     /// once.
     pub fn raise(&self, is_ctrl_c: bool) {
-        let step = if is_ctrl_c { 1 } else { 2 };
-        let before = self.level.fetch_add(step, Ordering::SeqCst);
+        let before = self.level.fetch_add(step(is_ctrl_c), Ordering::SeqCst);
         if before == 0 && is_ctrl_c {
             self.say("\nfinishing the current step; press Ctrl-C again to stop now");
         }
@@ -101,4 +108,34 @@ impl Interrupts {
             *listener = sender;
         }
     }
+}
+
+/// Ends the process when the user wanted it to stop at once and it has not: it is held up outside any
+/// child, by a file system that does not answer, say. What it leaves is what `kill -9` would. Counts
+/// the signals on its own, because the thread that tells the user of them may be held up by a terminal.
+fn end_when_it_hangs(is_quiet: bool) -> Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+        .context(|| "cannot listen for signals".to_owned())?;
+    std::thread::spawn(move || {
+        let mut level = 0;
+        for signal in signals.forever() {
+            level += step(signal == SIGINT);
+            if level >= 2 {
+                break;
+            }
+        }
+        std::thread::sleep(HANG);
+        if !is_quiet {
+            // In a thread of its own: nobody may be reading.
+            std::thread::spawn(|| eprintln!("it hangs; ended as by `kill -9`"));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        signal_hook::low_level::exit(Exit::Interrupted as i32);
+    });
+    Ok(())
+}
+
+/// By how much a signal makes it more urgent.
+fn step(is_ctrl_c: bool) -> u8 {
+    if is_ctrl_c { 1 } else { 2 }
 }

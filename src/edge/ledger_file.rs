@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::fault;
+use super::{fault, regular};
 use crate::error::{Context, Error, Result};
 use crate::flow::ledger::chain::Chain;
 use crate::flow::record::Line;
@@ -25,7 +25,10 @@ impl LedgerFile {
     /// It cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
         let length = match std::fs::metadata(path) {
-            Ok(metadata) => metadata.len(),
+            Ok(metadata) => {
+                regular::check(&metadata).context(|| format!("cannot read {}", path.display()))?;
+                metadata.len()
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
             Err(error) => return Err(error).context(|| format!("cannot read {}", path.display())),
         };
@@ -51,7 +54,7 @@ impl LedgerFile {
     /// # Errors
     /// It cannot be read.
     pub fn read(path: &Path) -> Result<Vec<u8>> {
-        match std::fs::read(path) {
+        match regular::read(path) {
             Ok(text) => Ok(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error).context(|| format!("cannot read {}", path.display())),

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::regular;
 use crate::error::{Context, Error, Result};
 use crate::flow::entry::{Read, Segment};
 use crate::flow::ledger::{Decoder, Tail};
@@ -186,7 +187,7 @@ impl LedgerTail {
         let context = || format!("cannot read {}", self.path.display());
         let mut reader = match self.reader.take() {
             Some(reader) => reader,
-            None => BufReader::with_capacity(1 << 18, File::open(&self.path).context(context)?),
+            None => BufReader::with_capacity(1 << 18, regular::open(&self.path).context(context)?),
         };
         // What is buffered of a line that was cut short then is read again whole now.
         if !self.partial.is_empty() && !is_stable {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::fault;
+use super::{fault, regular};
 use crate::flow::live::Live;
 
 /// Largest file that is read, bytes.
@@ -50,7 +50,7 @@ pub fn read(lock: &Path, holder: u32) -> Option<Live> {
     if fs::metadata(&path).ok()?.len() > BYTES_MAX {
         return None;
     }
-    let live: Live = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+    let live: Live = serde_json::from_slice(&regular::read(&path).ok()?).ok()?;
     (live.pid == holder).then_some(live)
 }
 

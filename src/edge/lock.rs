@@ -1,11 +1,13 @@
 //! Advisory file locks: one loop a repository, one timed run a machine.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::interrupt::Interrupts;
+use super::regular;
 use crate::error::{Context, Error, Result};
 
 /// A held lock; released when dropped, and by the kernel when the process dies in any way.
@@ -29,7 +31,7 @@ impl Lock {
     pub fn session(path: &Path) -> Result<Self> {
         /// `holder` of another process holds the lock for an instant.
         const TRIES: u32 = 5;
-        let mut file = open(path)?;
+        let mut file = open(path, Shared::No)?;
         let mut taken = file.try_lock();
         for _ in 1..TRIES {
             if !matches!(taken, Err(TryLockError::WouldBlock)) {
@@ -56,7 +58,7 @@ impl Lock {
 
     /// The process that holds the lock at `path`, when one does.
     pub fn holder(path: &Path) -> Option<Holder> {
-        let file = File::open(path).ok()?;
+        let file = regular::open(path).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => Some(Holder::of(path)),
             Ok(()) | Err(TryLockError::Error(_)) => None,
@@ -72,7 +74,7 @@ impl Lock {
         /// Pause between two tries: the lock cannot be waited for and listen to signals.
         const PAUSE: Duration = Duration::from_millis(50);
         let path = machine_lock_path();
-        let file = open(&path)?;
+        let file = open(&path, Shared::WithAllUsers)?;
         let mut has_said = false;
         loop {
             match file.try_lock() {
@@ -101,28 +103,46 @@ pub fn machine_lock_path() -> PathBuf {
     )
 }
 
-/// Opens a lock file, which several users may share: a lock needs no right to write.
-fn open(path: &Path) -> Result<File> {
-    use std::os::unix::fs::PermissionsExt;
-    let opened = OpenOptions::new()
+/// Who may lock a lock file that we create.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shared {
+    No,
+    WithAllUsers,
+}
+
+/// Opens a lock file, or creates it. A link is not followed: in a directory that all may write to, it would
+/// lead to a file of somebody's choice.
+fn open(path: &Path, shared: Shared) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options
         .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path);
-    match opened {
-        Ok(file) => {
-            // Only its owner can, and need, open it to all.
-            file.set_permissions(std::fs::Permissions::from_mode(0o666))
-                .ok();
-            Ok(file)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let mut writing = options.clone();
+    writing.write(true);
+    let opened = match writing.clone().create_new(true).open(path) {
+        Ok(file) if shared == Shared::WithAllUsers => file
+            .set_permissions(Permissions::from_mode(0o666))
+            .map(|()| file),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            // Another user's: a lock needs no right to write.
+            writing.open(path).or_else(|_| options.open(path))
         }
-        Err(_) => File::open(path).map_err(|error| {
-            Error::environment(format!("cannot open the lock file {}", path.display()))
-                .because(error)
-                .hint("AUTORESEARCH_MACHINE_LOCK names another place for the machine's")
-        }),
-    }
+        created => created,
+    };
+    let is_link = path.is_symlink();
+    opened
+        .and_then(|file| regular::check(&file.metadata()?).map(|()| file))
+        .map_err(|error| {
+            let error = Error::environment(format!("cannot open the lock file {}", path.display()))
+                .because(error);
+            match (is_link, shared) {
+                (true, _) => error.hint("it is a link, which is not followed; remove it"),
+                (false, Shared::WithAllUsers) => {
+                    error.hint("AUTORESEARCH_MACHINE_LOCK names another place for the machine's")
+                }
+                (false, Shared::No) => error,
+            }
+        })
 }
 
 /// Writes our process id for people; the lock itself does not depend on it.
@@ -139,7 +159,7 @@ impl Holder {
     /// What the lock file at `path` says.
     fn of(path: &Path) -> Self {
         let mut text = String::new();
-        let read = File::open(path).and_then(|file| file.take(32).read_to_string(&mut text));
+        let read = regular::open(path).and_then(|file| file.take(32).read_to_string(&mut text));
         Self {
             pid: read.ok().and_then(|_| text.trim().parse().ok()),
         }

@@ -1,5 +1,6 @@
 //! The only files that touch the world, one outside facility each.
 
+pub mod addable;
 pub mod artifacts;
 pub mod cachegrind;
 pub mod cgroup;
@@ -23,6 +24,7 @@ pub mod pprof;
 pub mod process;
 pub mod process_output;
 pub mod process_sys;
+pub mod regular;
 pub mod repo;
 pub mod repo_locks;
 pub mod repo_sys;

@@ -23,7 +23,7 @@ use crate::error::{Context, Error, Result};
 use crate::flow::driver_metrics::{MainThread, Usage};
 
 /// Time between the request to end and the kill.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// Time the kernel has to end a killed process.
 const GRACE_AFTER_KILL: Duration = Duration::from_secs(30);
 /// Time between two looks at what a child has written.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{Delta, DiffOptions, FileMode, Oid, Repository};
+use git2::{Delta, DiffOptions, ErrorCode, FileMode, Oid, Repository};
 
 use crate::error::{Context, Error, Result};
 use crate::flow::scope::{Change, Mode};
@@ -26,9 +26,21 @@ impl Repo {
             );
         }
         let inner = Repository::discover(dir).map_err(|error| {
-            Error::environment(format!("{} is not in a git repository", dir.display()))
-                .because(error)
-                .hint("run `git init` and commit your code first")
+            let (problem, hint) = match error.code() {
+                ErrorCode::NotFound => (
+                    format!("{} is not in a git repository", dir.display()),
+                    "run `git init` and commit your code first",
+                ),
+                ErrorCode::Owner => (
+                    format!("the git repository of {} is another user's", dir.display()),
+                    "`git config --global --add safe.directory DIRECTORY` trusts it",
+                ),
+                _ => (
+                    format!("cannot read the git repository of {}", dir.display()),
+                    "libgit2, which reads it here, knows neither SHA-256 nor reftable: work in a clone made with `git init --object-format=sha1 --ref-format=files`",
+                ),
+            };
+            Error::environment(problem).because(error).hint(hint)
         })?;
         let workdir = inner.workdir().map(Path::to_path_buf).ok_or_else(|| {
             Error::environment(format!("{} is a bare repository", inner.path().display()))

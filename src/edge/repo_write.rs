@@ -10,9 +10,9 @@ use std::path::Path;
 
 use git2::{ApplyOptions, IndexAddOption, Oid, Repository, Signature};
 
-use super::fault;
 use super::repo::Repo;
 use super::repo_locks::RefWrite;
+use super::{addable, fault};
 use crate::error::{Context, Error, Result, cut};
 
 impl Repo {
@@ -130,7 +130,7 @@ impl Repo {
     /// Neither the files nor the index on disk change.
     ///
     /// # Errors
-    /// A file cannot be read, or the index has unresolved conflicts.
+    /// A file cannot be read, the index has unresolved conflicts, or [`addable::check`] refuses the files.
     pub fn tree_of_checkout(
         &self,
         checkout: &Path,
@@ -151,6 +151,7 @@ impl Repo {
             .hint("resolve them first"));
         }
         let staged: BTreeSet<Vec<u8>> = index.iter().map(|entry| entry.path).collect();
+        addable::check(&repo, checkout, &head, &staged, leave)?;
         // In memory only: what is staged must not count apart from what is in the files.
         index.read_tree(&head).context(context)?;
         let skip = |path: &Path, _: &[u8]| -> i32 {
@@ -166,7 +167,7 @@ impl Repo {
         // Files that were added in spite of an ignore rule.
         for path in staged.iter().map(|path| Path::new(OsStr::from_bytes(path))) {
             let is_left_out = index.get_path(path, 0).is_none() && !leave(path, true);
-            if is_left_out && checkout.join(path).symlink_metadata().is_ok() {
+            if is_left_out && addable::lstat_inside(checkout, path).is_some() {
                 index.add_path(path).context(context)?;
             }
         }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Oid, Repository, Status, StatusOptions};
 
+use super::addable::remove_unreadable;
 use super::slot_files;
 use super::slots::{SlotName, Slots};
 use super::tree::copy_tree;
@@ -30,7 +31,7 @@ impl Slots {
     /// # Errors
     /// A file cannot be copied.
     pub fn keep_clean_cache(&self, slot: SlotName) -> Result<()> {
-        slot_files::remove_special(&self.path(slot))?;
+        remove_unreadable(&self.path(slot));
         let Some(repo) = self.open_slot(slot) else {
             return Ok(());
         };

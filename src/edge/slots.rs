@@ -15,6 +15,7 @@ use git2::build::CheckoutBuilder;
 use git2::{Oid, Repository, WorktreeAddOptions, WorktreePruneOptions};
 use sha2::{Digest, Sha256};
 
+use super::addable::remove_unreadable;
 use super::repo::Repo;
 use super::repo_locks::RefWrite;
 use super::slot_caches::forget_python_bytecode;
@@ -62,15 +63,24 @@ pub struct Slots {
 
 /// Where a repository's slots are: `AUTORESEARCH_WORK_DIR`, else `XDG_CACHE_HOME/autoresearch`, else
 /// `~/.cache/autoresearch`, and in it a directory named after the repository.
-pub fn work_dir(repo: &Repo) -> PathBuf {
+///
+/// # Errors
+/// `AUTORESEARCH_WORK_DIR` is relative or in the checkout.
+pub fn work_dir(repo: &Repo) -> Result<PathBuf> {
     let named = |variable: &str| {
         std::env::var_os(variable)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
-    let base = named("AUTORESEARCH_WORK_DIR")
-        .or_else(|| named("XDG_CACHE_HOME").map(|cache| cache.join("autoresearch")))
-        .or_else(|| named("HOME").map(|home| home.join(".cache/autoresearch")))
+    // A relative XDG_CACHE_HOME is to be ignored, says the XDG Base Directory Specification.
+    let absolute = |variable: &str| named(variable).filter(|path| path.is_absolute());
+    let asked = named("AUTORESEARCH_WORK_DIR");
+    if let Some(asked) = &asked {
+        check_work_dir(repo, asked)?;
+    }
+    let base = asked
+        .or_else(|| absolute("XDG_CACHE_HOME").map(|cache| cache.join("autoresearch")))
+        .or_else(|| absolute("HOME").map(|home| home.join(".cache/autoresearch")))
         .unwrap_or_else(|| repo.common_dir().join("autoresearch/work"));
     let name = repo
         .workdir()
@@ -78,7 +88,30 @@ pub fn work_dir(repo: &Repo) -> PathBuf {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    base.join(format!("{name}-{}", repository_hash(repo)))
+    Ok(base.join(format!("{name}-{}", repository_hash(repo))))
+}
+
+/// Worktrees in the checkout would be untracked files of the user's.
+fn check_work_dir(repo: &Repo, asked: &Path) -> Result<()> {
+    let shown = format!("AUTORESEARCH_WORK_DIR is {}", asked.display());
+    if !asked.is_absolute() {
+        return Err(Error::usage(format!("{shown}, which is relative"))
+            .hint("give a path that begins with `/`"));
+    }
+    // What is not there yet has no links.
+    let real = |path: &Path| {
+        let known = path.ancestors().find_map(|parent| {
+            let rest = path.strip_prefix(parent).ok()?;
+            Some(parent.canonicalize().ok()?.join(rest))
+        });
+        known.unwrap_or_else(|| path.to_path_buf())
+    };
+    let asked = real(asked);
+    if asked.starts_with(real(repo.workdir())) && !asked.starts_with(real(repo.common_dir())) {
+        return Err(Error::usage(format!("{shown}, which is in the checkout"))
+            .hint("worktrees and build caches are kept there: name a place outside"));
+    }
+    Ok(())
 }
 
 /// Eight hex digits that tell repositories of one name apart.
@@ -101,7 +134,7 @@ impl Slots {
     /// # Errors
     /// The directory cannot be written.
     pub fn open(repo: &Repo) -> Result<Self> {
-        let root = work_dir(repo);
+        let root = work_dir(repo)?;
         fs::create_dir_all(&root).map_err(|error| {
             Error::environment(format!("cannot create {}", root.display()))
                 .because(error)
@@ -266,9 +299,8 @@ impl Slots {
 
     fn check_out_into(&self, slot: SlotName, commit: Oid) -> Result<()> {
         let path = self.path(slot);
-        // Git opens files by their names, and would wait for a pipe's other end for ever.
-        slot_files::remove_special(&path)?;
         let context = || format!("cannot check out {commit} in {}", path.display());
+        remove_unreadable(&path);
         let repo = self.open_slot(slot).ok_or_else(|| self.not_ours(slot))?;
         let object = repo.find_object(commit, None).context(context)?;
         fault::space_for("slot-check-out").context(context)?;

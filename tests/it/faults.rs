@@ -1,10 +1,11 @@
 //! Killed at every step, and out of space at every write: the next run goes on as if nothing had
-//! happened. `AUTORESEARCH_KILLS=200` adds as many kills at random times to the few of every test run.
+//! happened. `AUTORESEARCH_KILLS=200` adds as many kills at random times to the few of every test run;
+//! `AUTORESEARCH_KILLS_SEED` repeats the times of a run that failed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use autoresearch::edge::fault::{FAULT_VARIABLE, KILL_POINTS, WRITE_POINTS};
 
@@ -265,7 +266,14 @@ fn kills_at_random_times_lose_and_double_nothing() {
         .and_then(|text| text.parse().ok())
         .unwrap_or(6);
     let mut kills = 0;
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let seed = std::env::var("AUTORESEARCH_KILLS_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let clock = || UNIX_EPOCH.elapsed().map_or(1, |now| now.as_micros() as u64);
+    let seed: u64 = seed.unwrap_or_else(clock);
+    eprintln!("AUTORESEARCH_KILLS_SEED={seed}");
+    // Xorshift stays at 0.
+    let mut state = seed.max(1);
     while kills < wanted {
         let project = project();
         let before = users_files(&project);

@@ -212,3 +212,32 @@ fn waiting_for_the_machine_ends_at_the_first_signal() {
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     drop(holder);
 }
+
+#[test]
+fn a_loop_that_is_held_up_where_it_cannot_look_ends_some_seconds_after_it_is_told_to() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.ideas(IDEAS);
+    // As a network mount that does not answer: libgit2 waits for the writer of this pipe.
+    let pipe = project.shell("rm .git/config; mkfifo .git/config");
+    assert!(pipe.status.success(), "{pipe:?}");
+    let mut child = project
+        .command(&["run", "-n", "1"])
+        .spawn()
+        .expect("the binary starts");
+    let pid = child.id();
+    let listens = || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.unwrap_or_default().trim(), 16);
+        caught.is_ok_and(|caught| caught & (1 << 14) != 0)
+    };
+    while !listens() {
+        assert!(child.try_wait().expect("a child").is_none(), "it ended");
+        std::thread::yield_now();
+    }
+    let killed = std::process::Command::new("kill")
+        .args(["-TERM", &pid.to_string()])
+        .status();
+    assert!(killed.expect("kill starts").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}

@@ -55,7 +55,8 @@ pub struct Ran {
 }
 
 impl Ran {
-    fn new(output: Output) -> Self {
+    /// Of a finished process.
+    pub fn new(output: Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -335,8 +336,12 @@ pub fn files_below(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let target = fs::read_link(&path).expect("a link's target");
             files.insert(path, target.into_os_string().into_encoded_bytes());
         } else {
-            let content = fs::read(&path).expect("a file's content");
-            files.insert(path, content);
+            match fs::read(&path) {
+                Ok(content) => drop(files.insert(path, content)),
+                // Of a loop at work, since the directory was read.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => panic!("{}: {error}", path.display()),
+            }
         }
     }
     files

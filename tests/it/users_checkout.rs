@@ -13,9 +13,9 @@ use autoresearch::edge::fault::{FAULT_VARIABLE, KILL_POINTS};
 use crate::support::{EXACT_SCRIPT, Project};
 
 /// A kind of checkout: its name, and what makes it of a project; where the user stands in it.
-type Kind = (&'static str, fn(&Project) -> PathBuf);
+pub type Kind = (&'static str, fn(&Project) -> PathBuf);
 
-const KINDS: &[Kind] = &[
+pub const KINDS: &[Kind] = &[
     ("plain", |project| project.root()),
     ("subdirectory", |project| project.root().join("src")),
     ("submodule", submodule),
@@ -33,7 +33,7 @@ const KINDS: &[Kind] = &[
 ];
 
 #[derive(Debug, Clone, Copy)]
-enum Ending {
+pub enum Ending {
     Undisturbed,
     Killed(&'static str),
     Interrupted,
@@ -198,11 +198,11 @@ fn unfinished_work(project: &Project, top: &Path) {
     }
 }
 
-type State = BTreeMap<PathBuf, (u32, i128, Vec<u8>)>;
+pub type State = BTreeMap<PathBuf, (u32, i128, Vec<u8>)>;
 
 /// Mode, time and content of everything below a checkout, but for what is documented as the loop's, and
 /// what git keeps for the user.
-fn state(project: &Project, top: &Path) -> State {
+pub fn state(project: &Project, top: &Path) -> State {
     let mut state = State::new();
     add(top, top, &mut state);
     let top_text = top.to_str().expect("UTF-8");
@@ -256,7 +256,7 @@ fn add(top: &Path, directory: &Path, state: &mut State) {
 }
 
 #[track_caller]
-fn assert_same(before: &State, after: &State, case: &str) {
+pub fn assert_same(before: &State, after: &State, case: &str) {
     let changed: Vec<_> = before
         .keys()
         .chain(after.keys())
@@ -332,7 +332,13 @@ fn play((name, make): Kind, ending: Ending) {
 }
 
 /// Disturbs a run once its session is open; what is then to be found.
-fn disturb(project: &Project, top: &Path, run: &[&str], ending: Ending, before: State) -> State {
+pub fn disturb(
+    project: &Project,
+    top: &Path,
+    run: &[&str],
+    ending: Ending,
+    before: State,
+) -> State {
     let mut running = project
         .command(run)
         .stdout(Stdio::null())
