@@ -79,7 +79,7 @@ pub fn run(global: &Global, args: &ProfileArgs) -> Result<Exit> {
             }
         }
     };
-    super::print(&text);
+    super::print(&text)?;
     Ok(Exit::Ok)
 }
 

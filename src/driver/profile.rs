@@ -35,6 +35,9 @@ const FOLDED_FILE: &str = "profile.folded";
 /// The flamegraph in a commit's directory.
 pub const FLAMEGRAPH_FILE: &str = "profile.svg";
 
+/// The flamegraph of the difference of two commits.
+const DIFFERENCE_FILE: &str = "difference.svg";
+
 /// Who takes the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Profiler {
@@ -263,18 +266,18 @@ fn write(scratch: &Path, directory: &Path, profile: &Profile, commit: Oid) -> Re
             let path = entry.path();
             let content =
                 std::fs::read(&path).context(|| format!("cannot read {}", path.display()))?;
-            output::write(&directory.join(entry.file_name()), &content)?;
+            output::write_in(directory, entry.file_name(), &content)?;
         }
     }
     let title = format!("commit {commit:.10}");
-    output::write(&directory.join(FOLDED_FILE), profile.folded().as_bytes())?;
+    output::write_in(directory, FOLDED_FILE, profile.folded().as_bytes())?;
     let wrote = |name: &str| scratch.join(name).exists();
     if !wrote(FLAMEGRAPH_FILE) {
         let svg = flamegraph::svg(profile, &title)?;
-        output::write(&directory.join(FLAMEGRAPH_FILE), &svg)?;
+        output::write_in(directory, FLAMEGRAPH_FILE, &svg)?;
     }
     if !wrote("profile.pb") {
-        output::write(&directory.join("profile.pb"), &pprof::encode(profile))?;
+        output::write_in(directory, "profile.pb", &pprof::encode(profile))?;
     }
     Ok(())
 }
@@ -288,8 +291,9 @@ pub fn write_difference(
     (before, a): (&Profile, Oid),
     (after, b): (&Profile, Oid),
 ) -> Result<PathBuf> {
-    let path = base.join(format!("{a:.12}-{b:.12}/difference.svg"));
+    let directory = base.join(format!("{a:.12}-{b:.12}"));
     let title = format!("commit {b:.10} against {a:.10}: red is more, blue is less");
-    output::write(&path, &flamegraph::differential_svg(before, after, &title)?)?;
-    Ok(path)
+    let svg = flamegraph::differential_svg(before, after, &title)?;
+    output::write_in(&directory, DIFFERENCE_FILE, &svg)?;
+    Ok(directory.join(DIFFERENCE_FILE))
 }

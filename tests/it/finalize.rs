@@ -239,6 +239,9 @@ fn a_plan_is_written_edited_and_used_and_a_wrong_one_is_refused() {
         .says("plan.json exists");
     let path = project.beside("plan.json");
     let text = std::fs::read_to_string(&path).expect("a plan");
+    let printed = project.run(&["finalize", "--plan", "-"]).expect(0).stdout;
+    assert_eq!(printed.trim(), text.trim(), "`-` is standard output");
+    assert!(!project.root().join("-").exists());
     let mut plan = json(&text);
     plan["groups"] = serde_json::json!([
         {"name": "both", "title": "Cheaper", "runs": [2, 1], "body": "Two files."}
