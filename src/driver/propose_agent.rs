@@ -123,7 +123,7 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
     let paths: Vec<String> = changes.into_iter().map(|change| change.path).collect();
     let proposal = agent_answer::proposal(
         idea.map(|idea| idea.id.clone()),
-        or_title(answer, idea),
+        or_entry(answer, idea),
         &paths,
     );
     Ok(Draft {
@@ -140,17 +140,17 @@ fn brief_profile(opened: &Opened) -> Option<BriefProfile> {
     Some(BriefProfile::new(&profile))
 }
 
-/// An agent that carried out an entry and described nothing has its title as description.
-fn or_title(answer: Answer, idea: Option<&Idea>) -> Answer {
-    let title = idea.map(|idea| idea.title.clone());
+/// An agent that carried out an entry and described nothing has what the entry says as description.
+fn or_entry(answer: Answer, idea: Option<&Idea>) -> Answer {
+    let entry = idea.map(ideas::description);
     Answer {
-        description: answer.description.or(title),
+        description: answer.description.or(entry),
         ..answer
     }
 }
 
 fn failed(idea: Option<&Idea>, detail: String) -> Draft {
-    let answer = or_title(Answer::default(), idea);
+    let answer = or_entry(Answer::default(), idea);
     let proposal = agent_answer::proposal(idea.map(|idea| idea.id.clone()), answer, &[]);
     Draft {
         proposal,
