@@ -133,11 +133,11 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
     })
 }
 
-/// Where the incumbent spends its time, when somebody profiled it.
+/// Where the incumbent spends its time, when somebody profiled it and got enough samples.
 fn brief_profile(opened: &Opened) -> Option<BriefProfile> {
     let base = profile::default_directory(&opened.repo);
     let profile = profile::taken_before(&base, opened.state.head())?;
-    Some(BriefProfile::new(&profile))
+    profile.is_telling().then(|| BriefProfile::new(&profile))
 }
 
 /// An agent that carried out an entry and described nothing has what the entry says as description.

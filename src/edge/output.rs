@@ -41,9 +41,9 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
 /// # Errors
 /// The directory cannot be made, or the file not be written.
 pub fn write_in(directory: &Path, name: impl AsRef<Path>, content: &[u8]) -> Result<()> {
-    std::fs::create_dir_all(directory)
-        .context(|| format!("cannot create {}", directory.display()))?;
-    write(&directory.join(name), content)
+    let path = directory.join(name);
+    std::fs::create_dir_all(directory).context(|| format!("cannot write {}", path.display()))?;
+    write(&path, content)
 }
 
 /// Where the links at a path end; it has no circle.
