@@ -144,7 +144,11 @@ fn independent_keeps_become_branches_with_their_own_effect_and_nothing_else_chan
 #[test]
 fn commits_that_do_not_work_without_another_share_its_branch() {
     let project = dependent();
-    let ran = project.run(&["finalize", "--pairs", "6"]).expect(0);
+    let ran = project
+        .run(&["finalize", "--pairs", "6"])
+        .expect(0)
+        .says("alone: building alone\nalone: checking alone\nalone: building\n")
+        .says("base: measuring, 6 pairs\n");
     assert!(
         ran.stderr.contains("base and user belong together"),
         "{}",
