@@ -133,6 +133,24 @@ impl Files {
     }
 }
 
+/// Removes pipes, sockets and devices from a directory and all below; links are not followed.
+///
+/// # Errors
+/// One cannot be removed.
+pub fn remove_special(directory: &Path) -> Result<()> {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let Ok(kind) = entry.file_type() else {
+            continue;
+        };
+        if kind.is_dir() {
+            remove_special(&entry.path())?;
+        } else if !kind.is_file() && !kind.is_symlink() {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether there is a link anywhere in a directory.
 pub fn has_links(directory: &Path) -> bool {
     let mut entries = fs::read_dir(directory).into_iter().flatten().flatten();
