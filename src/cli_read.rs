@@ -25,7 +25,7 @@ pub struct LogArgs {
     #[arg(long, value_name = "ID")]
     pub idea: Option<String>,
 
-    /// Only runs whose description, detail or notes match, upper and lower case alike
+    /// Only runs whose description, hypothesis, detail or notes match, upper and lower case alike
     #[arg(long, value_name = "REGEX", value_parser = parse_regex)]
     pub grep: Option<regex::Regex>,
 
@@ -102,7 +102,7 @@ pub struct ReportArgs {
     pub file: Option<PathBuf>,
 
     /// Serve the page on this machine and keep it up to date while the loop runs
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0", value_parser = parse_address)]
     pub serve: Option<SocketAddr>,
 
     /// Let --serve listen on an address that other machines can reach
@@ -150,6 +150,16 @@ pub struct ExplainArgs {
 fn parse_status(text: &str) -> Result<Status, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned()))
         .map_err(|_| "use keep, discard, crash or checks_failed".to_owned())
+}
+
+/// `127.0.0.1:8080`, `[::1]:8080` or `localhost:8080`; no name is looked up.
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    let form = "write an address and a port, such as 127.0.0.1:8080 or localhost:8080";
+    numeric.parse().map_err(|_| form.to_owned())
 }
 
 fn parse_regex(text: &str) -> Result<regex::Regex, String> {

@@ -74,19 +74,18 @@ use exit::Exit;
 
 /// Parses the command line, runs the command, prints its error.
 pub fn run() -> Exit {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let done = match Cli::try_parse() {
+        Ok(cli) => dispatch(cli),
         Err(error) => {
             // clap prints help and version to stdout and mistakes to stderr.
-            error.print().ok();
-            return if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Ok
-            };
+            let written = error.print();
+            if error.use_stderr() {
+                return Exit::Usage;
+            }
+            command::printed(written).map(|()| Exit::Ok)
         }
     };
-    match dispatch(cli) {
+    match done {
         Ok(exit) => exit,
         Err(error) => {
             eprintln!("{}", error.render());
@@ -119,7 +118,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Doctor(args) => command::doctor::run(&global, &args),
         Command::Repair(args) => command::repair::run(&global, &args),
         Command::Clean(args) => command::clean::run(&global, &args),
-        Command::Completions(args) => Ok(command::completions::run(&args)),
+        Command::Completions(args) => command::completions::run(&args),
         Command::Man(args) => command::man::run(&global, &args),
     }
 }

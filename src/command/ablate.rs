@@ -25,10 +25,10 @@ pub fn run(global: &Global, args: &AblateArgs) -> Result<Exit> {
     let result = ablate_all(&mut engine, &chosen, args, &mut lines);
     engine.console.finish();
     if args.json {
-        super::print(&pretty(&lines));
+        super::print(&pretty(&lines))?;
     } else if !lines.is_empty() {
         let direction = engine.opened.state.opened.best_direction;
-        super::print(&ablation::text(&lines, &chosen, direction, args.drop));
+        super::print(&ablation::text(&lines, &chosen, direction, args.drop))?;
     }
     match result {
         Ok(()) => {}

@@ -23,6 +23,6 @@ pub fn run(global: &Global, args: &JsonArgs) -> Result<Exit> {
         pretty(&serde_json::json!({ "removed": root.display().to_string() }))
     } else {
         format!("removed {}", root.display())
-    });
+    })?;
     Ok(Exit::Ok)
 }

@@ -29,9 +29,9 @@ pub fn run(global: &Global, args: &JsonArgs) -> Result<Exit> {
     let facts = gather(&global.directory);
     let found = findings(&facts);
     if args.json {
-        super::print(&report::json(&found));
+        super::print(&report::json(&found))?;
     } else {
-        super::print(&report::table(&found, super::log::layout().width));
+        super::print(&report::table(&found, super::log::layout().width))?;
     }
     Ok(exit(&found))
 }

@@ -50,20 +50,20 @@ pub fn run(global: &Global, args: &ExplainArgs) -> Result<Exit> {
         super::print(&match args.run {
             Some(_) => pretty(all[0]),
             None => pretty(&all),
-        });
+        })?;
     } else if args.run.is_some() {
         let (explanation, line, segment) = first;
-        super::print(&explain::text(explanation, line, segment));
+        super::print(&explain::text(explanation, line, segment))?;
     } else {
         for (explanation, ..) in found.iter().filter(|(found, ..)| !found.holds()) {
             let differences = explanation.differences.join("; ");
-            super::print(&format!("run {}: {differences}", explanation.run));
+            super::print(&format!("run {}: {differences}", explanation.run))?;
         }
         super::print(&format!(
             "{} of {} verdicts follow from their recorded pairs",
             found.len() - differing,
             found.len()
-        ));
+        ))?;
     }
     Ok(if differing == 0 { Exit::Ok } else { Exit::No })
 }

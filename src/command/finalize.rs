@@ -31,11 +31,11 @@ pub fn run(global: &Global, args: &FinalizeArgs) -> Result<Exit> {
     console.finish();
     let was_interrupted = match result {
         Ok(Some(plan)) => {
-            super::print(&if args.json {
+            super::print(&if args.json || is_stdout(args.plan.as_deref()) {
                 plan.to_json()
             } else {
                 finalize::plan_text(&plan, &finalizer.stack.pieces)
-            });
+            })?;
             return Ok(Exit::Ok);
         }
         Ok(None) => false,
@@ -79,7 +79,11 @@ fn work(
             )?
         }
         None => {
-            let target = args.plan.as_ref().map(|path| global.directory.join(path));
+            let target = args
+                .plan
+                .as_ref()
+                .filter(|_| !is_stdout(args.plan.as_deref()));
+            let target = target.map(|path| global.directory.join(path));
             if let Some(path) = target.as_ref().filter(|path| path.exists() && !args.force) {
                 return Err(Error::usage(format!("{} exists", path.display()))
                     .hint("`--force` replaces it, `--from` uses it"));
@@ -87,6 +91,8 @@ fn work(
             let plan = finalizer.propose(console)?;
             if let Some(path) = target {
                 output::write(&path, plan.to_json().as_bytes())?;
+            }
+            if args.plan.is_some() {
                 return Ok(Some(plan));
             }
             plan
@@ -106,12 +112,11 @@ fn show(
         let text = |group| finalize::pull_request(group, state).map(|text| (group, text));
         done.iter().filter_map(text)
     };
-    let to_stdout = args.pr_dir.as_deref() == Some(Path::new("-"));
+    let to_stdout = is_stdout(args.pr_dir.as_deref());
     if let Some(directory) = args.pr_dir.as_ref().filter(|_| !to_stdout) {
         let directory = global.directory.join(directory);
         for (group, text) in texts() {
-            let path = directory.join(format!("{}.md", group.name));
-            output::write(&path, text.as_bytes())?;
+            output::write_in(&directory, format!("{}.md", group.name), text.as_bytes())?;
         }
     }
     if args.json {
@@ -121,16 +126,21 @@ fn show(
             head: state.head(),
             metric: &state.opened.metric_name,
             groups: done,
-        }));
+        }))?;
         return Ok(());
     }
-    super::print(&finalize::text(done, state.opened.best_direction));
+    super::print(&finalize::text(done, state.opened.best_direction))?;
     if to_stdout {
         for (_, text) in texts() {
-            super::print(&format!("\n{text}"));
+            super::print(&format!("\n{text}"))?;
         }
     }
     Ok(())
+}
+
+/// Whether a path is `-`.
+fn is_stdout(path: Option<&Path>) -> bool {
+    path == Some(Path::new("-"))
 }
 
 /// The last session of the ledger.

@@ -164,7 +164,7 @@ pub fn execute(global: &super::Global, args: &InitArgs) -> Result<Exit> {
         report.json()
     } else {
         report.text()
-    });
+    })?;
     Ok(Exit::Ok)
 }
 

@@ -49,11 +49,11 @@ pub fn run(global: &Global, args: &LogArgs) -> Result<Exit> {
             "warning: --sort: none of these runs has that figure, so they stand as in the ledger"
         );
     }
-    print(&rows, args);
+    print(&rows, args)?;
     Ok(Exit::Ok)
 }
 
-fn print(rows: &Rows, args: &LogArgs) {
+fn print(rows: &Rows, args: &LogArgs) -> Result<()> {
     let mut stdout = BufWriter::new(std::io::stdout().lock());
     let written = if args.json {
         rows.write_json(&mut stdout)
@@ -62,8 +62,7 @@ fn print(rows: &Rows, args: &LogArgs) {
     } else {
         stdout.write_all(table(rows, layout()).as_bytes())
     };
-    // A reader that went away (`| head`) is no failure of ours.
-    written.and_then(|()| stdout.flush()).ok();
+    super::printed(written.and_then(|()| stdout.flush()))
 }
 
 fn last_segment(path: &Path) -> Result<Option<u32>> {

@@ -17,7 +17,7 @@ use crate::exit::Exit;
 pub fn run(global: &Global, args: &ManArgs) -> Result<Exit> {
     let program = program();
     let Some(out) = &args.out else {
-        super::print(&page(named(&program, args.page.as_deref())?)?);
+        super::print(&page(named(&program, args.page.as_deref())?)?)?;
         return Ok(Exit::Ok);
     };
     let directory = global.directory.join(out);
@@ -26,7 +26,7 @@ pub fn run(global: &Global, args: &ManArgs) -> Result<Exit> {
         .collect();
     for command in &commands {
         let name = Man::new((*command).clone()).get_filename();
-        output::write(&directory.join(name), page(command)?.as_bytes())?;
+        output::write_in(&directory, name, page(command)?.as_bytes())?;
     }
     if !global.quiet {
         eprintln!("wrote {} pages to {}", commands.len(), directory.display());

@@ -22,11 +22,12 @@ pub mod status;
 pub mod r#try;
 pub mod watch;
 
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::driver::project::Project;
 use crate::edge::repo::Repo;
-use crate::error::Result;
+use crate::error::{Context, Result};
 use crate::flow::config::Config;
 
 /// What every command needs to know of the global flags.
@@ -79,10 +80,26 @@ pub fn pretty(value: &impl serde::Serialize) -> String {
 }
 
 /// Prints a report, with exactly one newline at its end.
-pub fn print(text: &str) {
-    use std::io::Write;
-    // A reader that went away (`| head`) is no failure of ours.
-    writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n')).ok();
+///
+/// # Errors
+/// As [`printed`].
+pub fn print(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let written = writeln!(stdout, "{}", text.trim_end_matches('\n'));
+    printed(written.and_then(|()| stdout.flush()))
+}
+
+/// What became of writing to standard output.
+///
+/// # Errors
+/// It could not be written, but for a reader that went away (`| head`), which is no failure of ours.
+pub fn printed(written: std::io::Result<()>) -> Result<()> {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context(|| "cannot write to standard output".to_owned())
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Columns of the terminal, when there is one.

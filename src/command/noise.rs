@@ -66,9 +66,9 @@ pub fn run(global: &Global, args: &NoiseArgs) -> Result<Exit> {
         super::print(&pretty(&Measured {
             calibration,
             advice,
-        }));
+        }))?;
     } else {
-        super::print(&noise_text::table(&spec, &line, advice.as_ref(), &params));
+        super::print(&noise_text::table(&spec, &line, advice.as_ref(), &params))?;
     }
     Ok(match line.primary.slot_bias {
         SlotBias::Refuse => Exit::No,

@@ -11,7 +11,7 @@ use crate::edge::console::Console;
 use crate::edge::interrupt::Interrupts;
 use crate::error::{Kind, Result};
 use crate::exit::Exit;
-use crate::report::profile::{self as report, Difference, Shown};
+use crate::report::profile::{self as report, Difference, Moved, Shown};
 
 /// Functions in a table.
 const FUNCTIONS_MAX: usize = 20;
@@ -57,12 +57,19 @@ pub fn run(global: &Global, args: &ProfileArgs) -> Result<Exit> {
     let width = super::terminal_width();
     let text = match (&taken[..], &commits[..]) {
         ([before, after], &[a, b]) => {
-            let svg = profile::write_difference(&base, (&before.profile, a), (&after.profile, b))?;
+            let (old, new) = (&before.profile, &after.profile);
+            let moved = if old.is_telling() && new.is_telling() {
+                Some(Moved {
+                    svg: profile::write_difference(&base, (old, a), (new, b))?,
+                    shifts: new.shifts(old, FUNCTIONS_MAX),
+                })
+            } else {
+                None
+            };
             let difference = Difference {
                 before: shown(before, a),
                 after: shown(after, b),
-                svg,
-                shifts: after.profile.shifts(&before.profile, FUNCTIONS_MAX),
+                moved,
             };
             if args.json {
                 pretty(&difference)
@@ -79,7 +86,7 @@ pub fn run(global: &Global, args: &ProfileArgs) -> Result<Exit> {
             }
         }
     };
-    super::print(&text);
+    super::print(&text)?;
     Ok(Exit::Ok)
 }
 
@@ -88,6 +95,7 @@ fn shown(taken: &Taken, commit: Oid) -> Shown {
         commit: commit.to_string(),
         profiler: taken.profiler.as_str().to_owned(),
         samples: taken.profile.samples(),
+        executions: taken.executions,
         directory: taken.directory.clone(),
         functions: taken.profile.top(FUNCTIONS_MAX),
     }

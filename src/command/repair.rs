@@ -50,7 +50,7 @@ pub fn run(global: &Global, args: &RepairArgs) -> Result<Exit> {
         super::pretty(&report)
     } else {
         repair::text(&report)
-    });
+    })?;
     Ok(if is_damaged && args.dry_run {
         Exit::No
     } else {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
@@ -43,7 +43,7 @@ pub fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         // A ledger that cannot be read is better said here than to a browser.
         source.page(Some(source.stamp()))?;
         let server = Server::bind(address, args.remote)?;
-        super::print(&server.url());
+        super::print(&server.url())?;
         server.run(Arc::new(source));
     }
     let is_page = args.format == ReportFormat::Html;
@@ -56,8 +56,12 @@ pub fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         ReportFormat::Md => markdown::text(&source.review(false)?),
         ReportFormat::Json => source.review(true)?.to_json(),
     };
-    match &args.output {
-        None => super::print(&text),
+    match args
+        .output
+        .as_deref()
+        .filter(|file| *file != Path::new("-"))
+    {
+        None => super::print(&text)?,
         Some(file) => {
             let path = global.directory.join(file);
             output::write(&path, text.as_bytes())?;

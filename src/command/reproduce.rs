@@ -59,7 +59,7 @@ fn one(
         pretty(&comparison)
     } else {
         reproduction::text(&comparison)
-    });
+    })?;
     Ok(exit(std::slice::from_ref(&comparison)))
 }
 
@@ -97,7 +97,7 @@ fn all(
         })
     } else {
         reproduction::table(&done, super::terminal_width())
-    });
+    })?;
     Ok(if was_interrupted {
         Exit::Interrupted
     } else {

@@ -96,6 +96,6 @@ fn print_summary(engine: &Engine, ending: Option<Ending>, json: bool) -> Result<
             .console
             .say(&format!("stopped: {}", ending.describe()));
     }
-    super::print(&super::status::render(&summary, json));
+    super::print(&super::status::render(&summary, json))?;
     Ok(())
 }

@@ -18,9 +18,9 @@ use crate::report::show;
 pub fn run(global: &Global, args: &ShowArgs) -> Result<Exit> {
     let path = global.ledger_path(args.file.as_deref())?;
     if args.diff {
-        super::print(&diff(global, &path, args.run)?);
+        super::print(&diff(global, &path, args.run)?)?;
     } else {
-        super::print(&render(&path, args.run, args.json)?);
+        super::print(&render(&path, args.run, args.json)?)?;
     }
     Ok(Exit::Ok)
 }

@@ -40,9 +40,9 @@ pub fn run(global: &Global, args: &SimulateArgs) -> Result<Exit> {
     });
     console.finish();
     if args.json {
-        super::print(&super::pretty(&simulation::Report::new(&plan, &rows)));
+        super::print(&super::pretty(&simulation::Report::new(&plan, &rows)))?;
     } else {
-        super::print(&simulation::text(&plan, &rows));
+        super::print(&simulation::text(&plan, &rows))?;
     }
     Ok(Exit::Ok)
 }

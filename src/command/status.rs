@@ -33,7 +33,7 @@ pub fn run(global: &Global, args: &JsonArgs) -> Result<Exit> {
     } else {
         let running = status::running_text(&running, clock::now_ms());
         format!("{running}{}", status::text(&summary))
-    });
+    })?;
     Ok(Exit::Ok)
 }
 

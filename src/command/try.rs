@@ -44,13 +44,13 @@ pub fn run(global: &Global, args: &TryArgs) -> Result<Exit> {
     };
     let kept = line.status == Status::Keep;
     if args.json {
-        super::print(&Line::Run(Box::new(line)).encode());
+        super::print(&Line::Run(Box::new(line)).encode())?;
     } else {
         super::print(&super::show::render(
             &global.ledger_path(None)?,
             line.run,
             false,
-        )?);
+        )?)?;
     }
     Ok(if kept { Exit::Ok } else { Exit::No })
 }

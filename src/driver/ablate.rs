@@ -109,6 +109,7 @@ impl Engine {
         let measured = end_to_end(
             &mut self.bench,
             &mut self.console,
+            &format!("without run {}", line.of),
             (without, head),
             Budget::pairs(count as usize),
             line.seed,

@@ -49,7 +49,7 @@ pub fn claim(
     let params = state.claim_params();
     let seed = clock::fresh_seed();
     let budget = Budget::pairs(params.end_to_end_pairs);
-    let pairs = end_to_end(bench, console, (start, head), budget, seed)?;
+    let pairs = end_to_end(bench, console, "end to end", (start, head), budget, seed)?;
     let (primary, _) = judged(&state.opened.config);
     let fresh = gains(&primary, &pairs)?;
     let steps: Vec<Estimate> = state
@@ -114,12 +114,14 @@ pub fn gains(metric: &Judged, pairs: &[Pair]) -> Result<Vec<f64>> {
 }
 
 /// Fresh pairs of a parent and a candidate, random slots, swapped half way; warm-ups before each half.
+/// `what` says in the progress what is measured.
 ///
 /// # Errors
 /// A commit does not build or run, the two compute different things, or the user wants to stop.
 pub fn end_to_end(
     bench: &mut Bench,
     console: &mut Console,
+    what: &str,
     (parent, candidate): (Oid, Oid),
     budget: Budget,
     seed: u64,
@@ -139,7 +141,7 @@ pub fn end_to_end(
         };
         if prepared != Some(slot) {
             let started = Instant::now();
-            console.phase("building end to end");
+            console.phase(&format!("{what}: building"));
             bench.renew()?;
             build_incumbent(bench, SlotName::numbered(1 - slot), parent)?;
             if !bench.slots.has_clean_cache() {
@@ -152,8 +154,7 @@ pub fn end_to_end(
             prepared = Some(slot);
             prepare_s = started.elapsed().as_secs_f64();
         }
-        console.phase("measuring end to end");
-        console.pairs(index, count);
+        console.measuring(&format!("{what}: measuring"), index, count);
         let started = Instant::now();
         let pair = known_good_pair(bench, &mut policy, Phase::EndToEnd, slot, &mut coins)
             .and_then(same_output_of_two)?;

@@ -196,7 +196,7 @@ impl<'a> Finalizer<'a> {
         pairs: u32,
     ) -> Result<Finished> {
         console.say(&format!("group {}: {}", group.name, group.title));
-        let measured = match self.examine(console, tip, pairs)? {
+        let measured = match self.examine(console, &group.name, tip, pairs)? {
             Ok(measured) => measured,
             Err((outcome, detail)) => {
                 return Ok(Finished {
@@ -238,17 +238,18 @@ impl<'a> Finalizer<'a> {
     fn examine(
         &mut self,
         console: &mut Console,
+        group: &str,
         tip: Oid,
         pairs: u32,
     ) -> Result<std::result::Result<Measured, (Outcome, String)>> {
         if !std::mem::replace(&mut self.has_sized_runs, true) {
             calibrate::size_runs(&mut self.bench, console, self.stack.start)?;
         }
-        console.phase("building alone");
+        console.phase(&format!("{group}: building alone"));
         if let Some(why) = self.fails_to_work(tip)? {
             return Ok(Err((Outcome::Fails, why)));
         }
-        console.phase("checking alone");
+        console.phase(&format!("{group}: checking alone"));
         self.bench.renew()?;
         let gate = match self.bench.gate(SlotName::Zero, self.stack.start, tip)? {
             None => GateOutcome::NotRun,
@@ -257,7 +258,7 @@ impl<'a> Finalizer<'a> {
         };
         let (sides, budget) = ((self.stack.start, tip), Budget::pairs(pairs as usize));
         let seed = clock::fresh_seed();
-        let pairs = match end_to_end(&mut self.bench, console, sides, budget, seed) {
+        let pairs = match end_to_end(&mut self.bench, console, group, sides, budget, seed) {
             Ok(pairs) => pairs,
             Err(error) if error.kind() == Kind::Interrupted => return Err(error),
             Err(error) => return Ok(Err((Outcome::Fails, error.explained()))),

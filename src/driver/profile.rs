@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use git2::Oid;
 
@@ -20,7 +21,13 @@ use crate::flow::profile::{PROFILE_VARIABLE, Profile};
 
 /// Samples a second that perf is asked for: not a divisor of the kernel's clock, so that nothing
 /// periodic is always or never hit.
-const FREQUENCY_HZ: &str = "199";
+const FREQUENCY_HZ: &str = "997";
+/// perf runs the script again until it has so many samples: then the 95 % interval of any share is at
+/// most 3.1 points to either side.
+const SAMPLES_WANTED: u64 = 1_000;
+/// It is not run again after so long, or so often.
+const TIME_WANTED: Duration = Duration::from_secs(5);
+const EXECUTIONS_MAX: u32 = 20;
 /// Interpreters that are asked for the names of what they run, which perf finds in `/tmp/perf-PID.map`:
 /// Node and Python (from 3.12).
 const PERF_NAMES: [(&str, &str); 2] = [
@@ -34,6 +41,9 @@ const PERF_NAMES: [(&str, &str); 2] = [
 const FOLDED_FILE: &str = "profile.folded";
 /// The flamegraph in a commit's directory.
 pub const FLAMEGRAPH_FILE: &str = "profile.svg";
+
+/// The flamegraph of the difference of two commits.
+const DIFFERENCE_FILE: &str = "difference.svg";
 
 /// Who takes the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -61,6 +71,8 @@ pub struct Taken {
     pub profiler: Profiler,
     /// The samples.
     pub profile: Profile,
+    /// Executions of the script that they are of.
+    pub executions: u32,
     /// Where its files are.
     pub directory: PathBuf,
 }
@@ -81,7 +93,8 @@ pub fn taken_before(base: &Path, commit: &str) -> Option<Profile> {
     Profile::parse(&text).ok()
 }
 
-/// Builds the commit, runs its benchmark once under a profiler, and writes `profile.folded`,
+/// Builds the commit, runs its benchmark under a profiler, once by itself and by perf until there are
+/// enough samples, and writes `profile.folded`,
 /// `profile.svg` (flamegraph), `profile.pb` (pprof) and what else the script wrote into a directory of
 /// the commit below `base`. Without a wish the script is tried first, then perf.
 ///
@@ -108,19 +121,37 @@ pub fn take(
         Some(Profiler::Perf) => None,
         Some(Profiler::Script) | None => by_script(bench, &scratch)?,
     };
-    let (profiler, folded) = match (by_script, wish) {
-        (Some(folded), _) => (Profiler::Script, folded),
+    let unusable =
+        |why| Error::environment(format!("the profile of {commit:.10} is unusable: {why}"));
+    let parse = |folded: &str| Profile::parse(folded).map_err(unusable);
+    let (profiler, profile, executions) = match (by_script, wish) {
+        (Some(folded), _) => (Profiler::Script, parse(&folded)?, 1),
         (None, Some(Profiler::Script)) => return Err(script_cannot()),
-        (None, _) => (Profiler::Perf, by_perf(bench, &scratch)?),
+        (None, _) => {
+            let (mut profile, mut executions) = (Profile::default(), 0);
+            let started = Instant::now();
+            while profile.samples() < SAMPLES_WANTED
+                && executions < EXECUTIONS_MAX
+                && (executions == 0 || started.elapsed() < TIME_WANTED)
+            {
+                profile.add(parse(&by_perf(bench, &scratch)?)?);
+                executions += 1;
+            }
+            (Profiler::Perf, profile, executions)
+        }
     };
-    let profile = Profile::parse(&folded).map_err(|why| {
-        Error::environment(format!("the profile of {commit:.10} is unusable: {why}"))
-    })?;
+    if profile.samples() == 0 {
+        let why = "it has no samples: the benchmark was too short, or idle".to_owned();
+        return Err(unusable(why).hint(format!(
+            "let {SCRIPT_FILE} do more work in a run: some seconds of processor time"
+        )));
+    }
     let directory = directory_of(base, &commit.to_string());
     write(&scratch, &directory, &profile, commit)?;
     Ok(Taken {
         profiler,
         profile,
+        executions,
         directory,
     })
 }
@@ -269,18 +300,18 @@ fn write(scratch: &Path, directory: &Path, profile: &Profile, commit: Oid) -> Re
             let path = entry.path();
             let content =
                 std::fs::read(&path).context(|| format!("cannot read {}", path.display()))?;
-            output::write(&directory.join(entry.file_name()), &content)?;
+            output::write_in(directory, entry.file_name(), &content)?;
         }
     }
     let title = format!("commit {commit:.10}");
-    output::write(&directory.join(FOLDED_FILE), profile.folded().as_bytes())?;
+    output::write_in(directory, FOLDED_FILE, profile.folded().as_bytes())?;
     let wrote = |name: &str| scratch.join(name).exists();
     if !wrote(FLAMEGRAPH_FILE) {
         let svg = flamegraph::svg(profile, &title)?;
-        output::write(&directory.join(FLAMEGRAPH_FILE), &svg)?;
+        output::write_in(directory, FLAMEGRAPH_FILE, &svg)?;
     }
     if !wrote("profile.pb") {
-        output::write(&directory.join("profile.pb"), &pprof::encode(profile))?;
+        output::write_in(directory, "profile.pb", &pprof::encode(profile))?;
     }
     Ok(())
 }
@@ -294,8 +325,9 @@ pub fn write_difference(
     (before, a): (&Profile, Oid),
     (after, b): (&Profile, Oid),
 ) -> Result<PathBuf> {
-    let path = base.join(format!("{a:.12}-{b:.12}/difference.svg"));
+    let directory = base.join(format!("{a:.12}-{b:.12}"));
     let title = format!("commit {b:.10} against {a:.10}: red is more, blue is less");
-    output::write(&path, &flamegraph::differential_svg(before, after, &title)?)?;
-    Ok(path)
+    let svg = flamegraph::differential_svg(before, after, &title)?;
+    output::write_in(&directory, DIFFERENCE_FILE, &svg)?;
+    Ok(directory.join(DIFFERENCE_FILE))
 }

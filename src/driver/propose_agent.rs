@@ -124,7 +124,7 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
     let paths: Vec<String> = changes.into_iter().map(|change| change.path).collect();
     let proposal = agent_answer::proposal(
         idea.map(|idea| idea.id.clone()),
-        or_title(answer, idea),
+        or_entry(answer, idea),
         &paths,
     );
     Ok(Draft {
@@ -134,24 +134,24 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
     })
 }
 
-/// Where the incumbent spends its time, when somebody profiled it.
+/// Where the incumbent spends its time, when somebody profiled it and got enough samples.
 fn brief_profile(opened: &Opened) -> Option<BriefProfile> {
     let base = profile::default_directory(&opened.repo);
     let profile = profile::taken_before(&base, opened.state.head())?;
-    Some(BriefProfile::new(&profile))
+    profile.is_telling().then(|| BriefProfile::new(&profile))
 }
 
-/// An agent that carried out an entry and described nothing has its title as description.
-fn or_title(answer: Answer, idea: Option<&Idea>) -> Answer {
-    let title = idea.map(|idea| idea.title.clone());
+/// An agent that carried out an entry and described nothing has what the entry says as description.
+fn or_entry(answer: Answer, idea: Option<&Idea>) -> Answer {
+    let entry = idea.map(ideas::description);
     Answer {
-        description: answer.description.or(title),
+        description: answer.description.or(entry),
         ..answer
     }
 }
 
 fn failed(idea: Option<&Idea>, detail: String) -> Draft {
-    let answer = or_title(Answer::default(), idea);
+    let answer = or_entry(Answer::default(), idea);
     let proposal = agent_answer::proposal(idea.map(|idea| idea.id.clone()), answer, &[]);
     Draft {
         proposal,

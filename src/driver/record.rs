@@ -79,12 +79,6 @@ pub fn run_line(
         .iter()
         .copied()
         .chain(std::iter::once((metric, status)));
-    let subject = proposal
-        .description
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned();
     let measured = !outcome.result.pairs.is_empty();
     RunLine {
         kind: RunTag::Run,
@@ -98,7 +92,8 @@ pub fn run_line(
         metric,
         metrics,
         status,
-        description: subject,
+        description: proposal.subject().to_owned(),
+        hypothesis: proposal.hypothesis(),
         timestamp: clock::now_ms(),
         segment: state.segment,
         confidence: confidence(values, state.opened.best_direction),

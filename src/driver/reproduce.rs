@@ -77,7 +77,8 @@ impl<'a> Reproducer<'a> {
         let load = host::load1().unwrap_or(0.0);
         let seed = clock::fresh_seed();
         let sides = (commits.parent, commits.commit);
-        let pairs = end_to_end(&mut self.bench, console, sides, budget, seed)?;
+        let what = claimed.name();
+        let pairs = end_to_end(&mut self.bench, console, &what, sides, budget, seed)?;
         let config = &self.bench.pinned.config;
         let (primary, _) = judged(config);
         let gains = gains(&primary, &pairs)?;

@@ -91,9 +91,23 @@ impl Console {
 
     /// What is going on now.
     pub fn phase(&mut self, phase: &str) {
+        self.enter(phase, "");
+    }
+
+    /// A phase of so many pairs, when this is known at its beginning.
+    pub fn measuring(&mut self, phase: &str, done: usize, most: usize) {
+        let pairs = match done {
+            0 => format!(", {most} pairs"),
+            _ => format!(", {done} of {most} pairs done"),
+        };
+        self.enter(phase, &pairs);
+        self.pairs(done, most);
+    }
+
+    fn enter(&mut self, phase: &str, particulars: &str) {
         if phase != self.live.phase {
             if self.plain {
-                eprintln!("{}{phase}", self.prefix());
+                eprintln!("{}{phase}{particulars}", self.prefix());
             }
             self.live.phase = phase.to_owned();
             self.live.phase_since = clock::now_ms();

@@ -31,6 +31,17 @@ pub struct Claimed {
     pub load: Option<f64>,
 }
 
+impl Claimed {
+    /// `run 3`, `all` (the whole session), `commit 0123456789`.
+    pub fn name(&self) -> String {
+        match (self.run, &self.branch) {
+            (Some(run), _) => format!("run {run}"),
+            (None, Some(_)) => "all".to_owned(),
+            (None, None) => format!("commit {:.10}", self.commit),
+        }
+    }
+}
+
 /// Everything a ledger claims.
 #[derive(Debug, Clone, Default)]
 pub struct Claims {

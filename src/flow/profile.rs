@@ -9,6 +9,10 @@ use serde::Serialize;
 /// own: `PATH.folded`, and what else it likes beside it.
 pub const PROFILE_VARIABLE: &str = "AUTORESEARCH_PROFILE";
 
+/// Fewest samples whose shares are compared or passed on. The 95 % interval of a share of one half is
+/// then 43 % to 57 %: its half width is 1.96 √(p (1 − p) / n).
+pub const SAMPLES_MIN: u64 = 200;
+
 /// Stacks with the samples they were seen in.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Profile {
@@ -41,7 +45,7 @@ impl Profile {
     /// Reads folded stacks; a stack that is there twice is added up.
     ///
     /// # Errors
-    /// A line is not a stack and a count, with its number; or there are no samples at all.
+    /// A line is not a stack and a count, with its number.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut profile = Self::default();
         for (index, line) in text.lines().enumerate() {
@@ -58,10 +62,20 @@ impl Profile {
             let sum = profile.stacks.entry(frames.collect()).or_insert(0);
             *sum = sum.saturating_add(count);
         }
-        match profile.samples() {
-            0 => Err("it has no samples: the benchmark was too short, or idle".to_owned()),
-            _ => Ok(profile),
+        Ok(profile)
+    }
+
+    /// Adds the samples of another execution of the same program.
+    pub fn add(&mut self, other: Self) {
+        for (frames, count) in other.stacks {
+            let sum = self.stacks.entry(frames).or_insert(0);
+            *sum = sum.saturating_add(count);
         }
+    }
+
+    /// Whether there are enough samples for shares that are more than chance.
+    pub fn is_telling(&self) -> bool {
+        self.samples() >= SAMPLES_MIN
     }
 
     /// The same as text.
@@ -172,17 +186,21 @@ mod tests {
                 "line 2 is no stack with a count at its end",
             ),
             ("a;b -1\n", "line 1 is no stack with a count at its end"),
-            (
-                "",
-                "it has no samples: the benchmark was too short, or idle",
-            ),
-            (
-                "a 0\n",
-                "it has no samples: the benchmark was too short, or idle",
-            ),
         ] {
             assert_eq!(Profile::parse(text).unwrap_err(), expected);
         }
+    }
+
+    #[test]
+    fn executions_add_up_and_few_samples_tell_nothing() {
+        let mut sum = Profile::parse("").unwrap();
+        assert_eq!(sum.samples(), 0);
+        sum.add(Profile::parse("m;a 150\nm;b 9").unwrap());
+        sum.add(Profile::parse("m;a 40").unwrap());
+        assert_eq!(sum.folded(), "m;a 190\nm;b 9\n");
+        assert!(!sum.is_telling());
+        sum.add(Profile::parse("m;c 1").unwrap());
+        assert!(sum.is_telling());
     }
 
     #[test]

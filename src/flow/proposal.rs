@@ -9,7 +9,7 @@ use super::record::{Gain, Origin, Reason};
 /// One candidate before it is a commit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proposal {
-    /// First line: the subject. Further lines, if any: the body of the commit message.
+    /// First line: the subject. Further lines, if any: why, and the body of the commit message.
     pub description: String,
     /// Where it came from.
     pub origin: Origin,
@@ -37,7 +37,25 @@ pub enum Change {
     Nothing,
 }
 
+/// Longest hypothesis that goes into the ledger, characters.
+const HYPOTHESIS_CHARS_MAX: usize = 4_000;
+
 impl Proposal {
+    /// The first line of the description.
+    pub fn subject(&self) -> &str {
+        self.description.lines().next().unwrap_or_default()
+    }
+
+    /// The lines after the subject, cut where they become too long for the ledger.
+    pub fn hypothesis(&self) -> String {
+        let (_, body) = self.description.split_once('\n').unwrap_or_default();
+        let body = body.trim();
+        match body.char_indices().nth(HYPOTHESIS_CHARS_MAX) {
+            None => body.to_owned(),
+            Some((end, _)) => format!("{}…", &body[..end]),
+        }
+    }
+
     /// The incumbent, sent through every step as if it were new.
     pub fn placebo() -> Self {
         Self {
@@ -67,4 +85,29 @@ pub struct Tried {
     pub detail: String,
     /// The measured gain, where there was a measurement.
     pub estimate: Option<Gain>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_the_subject_is_the_hypothesis_and_it_has_a_bound() {
+        let of = |description: &str| {
+            let description = description.to_owned();
+            let proposal = Proposal {
+                description,
+                ..Proposal::placebo()
+            };
+            (proposal.subject().to_owned(), proposal.hypothesis())
+        };
+        let pair = |subject: &str, why: &str| (subject.to_owned(), why.to_owned());
+        assert_eq!(of(""), pair("", ""));
+        assert_eq!(of("Batch"), pair("Batch", ""));
+        assert_eq!(of("Batch\n"), pair("Batch", ""));
+        assert_eq!(of("Batch\r\n\r\nWhy.\n"), pair("Batch", "Why."));
+        assert_eq!(of("Batch\n\nOne.\n\nTwo.\n"), pair("Batch", "One.\n\nTwo."));
+        let (_, long) = of(&format!("Batch\n\n{}", "ü".repeat(5_000)));
+        assert_eq!(long, format!("{}…", "ü".repeat(4_000)));
+    }
 }

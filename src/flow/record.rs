@@ -194,6 +194,9 @@ pub struct RunLine {
     pub status: Status,
     /// One line of the proposal's.
     pub description: String,
+    /// Why it should be better: the rest of what the proposal says of itself, its lines kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hypothesis: String,
     /// Milliseconds since 1970, when it was recorded.
     pub timestamp: u64,
     /// Index of the session in the file, from 0.

@@ -109,7 +109,7 @@ pub fn next(
                 let value = next_value(idea, knob, values, tried, current)?;
                 Some(Plan::Knobs {
                     idea: Some(idea.id.clone()),
-                    title: format!("{}: {knob} = {value}", idea.title),
+                    title: with_reasons(format!("{}: {knob} = {value}", idea.title), idea),
                     settings: BTreeMap::from([(knob.clone(), value.to_owned())]),
                 })
             }
@@ -200,14 +200,20 @@ fn next_value<'a>(
     })
 }
 
-/// Subject line, and the prose as the body when it says more.
-fn description(idea: &Idea) -> String {
-    let said = idea.text.trim_end_matches('.');
-    if said == idea.title || idea.text.is_empty() {
-        idea.title.clone()
-    } else {
-        format!("{}\n\n{}", idea.title, idea.text)
+/// Subject line, and what else the entry says as the body.
+pub fn description(idea: &Idea) -> String {
+    with_reasons(idea.title.clone(), idea)
+}
+
+/// The subject with the prose, when it says more than the title, and the notes.
+fn with_reasons(mut subject: String, idea: &Idea) -> String {
+    let is_all_said = idea.text.trim_end_matches('.') == idea.title || idea.text.is_empty();
+    let prose = (!is_all_said).then_some(&idea.text);
+    for (index, line) in prose.into_iter().chain(&idea.notes).enumerate() {
+        subject.push_str(if index == 0 { "\n\n" } else { "\n" });
+        subject.push_str(line);
     }
+    subject
 }
 
 fn verdict(runs: &[&Tried]) -> String {

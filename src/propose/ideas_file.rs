@@ -1,19 +1,4 @@
-//! The text of `ideas.md`: to a [`Backlog`], and the tick.
-//!
-//! ```text
-//! - [ ] **one-transaction** (p1) Write the whole call in one transaction. More prose.
-//!   - patch: ideas/one-transaction.patch
-//!   - expect: 20-40 %; risk: larger WAL
-//! - [ ] **page-cache** (p2) Larger page cache.
-//!   - knob: cache_kib = 8000, 32000, 64000
-//! - [ ] **free-text-idea** (p3) For an agent: no patch, no knob.
-//! - [x] **done** (p1) Text → keep, run 12 (+4.1 %)
-//! - a bullet without box or id, as in pi-autoresearch: for an agent
-//! ```
-//!
-//! Every bullet (`-`, `*`, `+`) that is not indented is an entry. Without an id in bold its id is
-//! made of its first line. Indented lines belong to the entry above. Prose, headings, numbered
-//! lists, code fences and HTML comments are left alone.
+//! The text of `ideas.md`, as `docs/ideas.md` has it: to a [`Backlog`], and the tick.
 
 use std::collections::HashMap;
 

@@ -96,6 +96,46 @@ fn the_documented_format_is_read() {
 }
 
 #[test]
+fn the_page_about_the_format_is_true() {
+    let page = include_str!("../../docs/ideas.md");
+    let (_, block) = page.split_once("```markdown\n").unwrap();
+    let (example, _) = block.split_once("```").unwrap();
+    let ideas = parsed(example).ideas;
+    let read: Vec<(&str, u8, bool)> = ideas
+        .iter()
+        .map(|idea| (idea.id.as_str(), idea.priority, idea.done))
+        .collect();
+    let last = "a-bullet-without-box-id-and-priority-is-an-entry-too";
+    let [.., bullet, _] = &ideas[..] else {
+        panic!("entries")
+    };
+    assert!(bullet.id.starts_with(&last[..40]), "{}", bullet.id);
+    assert_eq!(
+        read,
+        [
+            ("one-transaction", 1, false),
+            ("page-cache", 2, false),
+            ("shorter-keys", 3, false),
+            (bullet.id.as_str(), DEFAULT_PRIORITY, false),
+            ("merge-scans", 1, true),
+        ]
+    );
+    assert!(
+        matches!(&ideas[0].kind, IdeaKind::Patch(path) if path == "ideas/one-transaction.patch")
+    );
+    assert_eq!(ideas[0].notes, ["expect: 20-40 %; risk: larger log"]);
+    assert!(matches!(&ideas[1].kind, IdeaKind::Sweep { values, .. } if values.len() == 3));
+    assert_eq!(ideas[2].kind, IdeaKind::FreeText);
+    assert_eq!(ideas[4].text, "Merge the two scans", "without the verdict");
+    let ticked = tick(example, "page-cache", "discard, runs 3-5").unwrap();
+    assert!(
+        ticked.contains("\n- [x] **page-cache** (p2) Larger page cache. → discard, runs 3-5\n")
+    );
+    assert!(page.contains(&format!("at most {TITLE_CHARS_MAX} characters")));
+    assert!(page.contains(&format!("; {DEFAULT_PRIORITY} when there is none")));
+}
+
+#[test]
 fn what_is_malformed_is_an_error_with_its_line() {
     for (text, expected) in [
         (

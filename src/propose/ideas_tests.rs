@@ -65,6 +65,24 @@ fn next_title(tried: &[Tried], current: &str) -> Option<String> {
     })
 }
 
+fn sweep(value: &str) -> String {
+    format!("Larger page cache: cache_kib = {value}\n\nLarger page cache. It is small.")
+}
+
+#[test]
+fn what_an_entry_says_beside_its_title_is_the_body_of_the_description() {
+    let of = |file: &str| description(&parse(file, "ideas.md").unwrap().ideas[0]);
+    assert_eq!(of("- Sync once."), "Sync once");
+    assert_eq!(
+        of("- Sync once. Each call syncs.\n  - expect: 20 %\n  - risk: none\n"),
+        "Sync once\n\nSync once. Each call syncs.\nexpect: 20 %\nrisk: none"
+    );
+    assert_eq!(
+        of("- Sync once.\n  - expect: 20 %"),
+        "Sync once\n\nexpect: 20 %"
+    );
+}
+
 #[test]
 fn entries_come_by_priority_then_in_file_order_and_each_once() {
     let early = "Early one\n\nEarly one. With a reason. @ ideas/early.patch";
@@ -72,11 +90,11 @@ fn entries_come_by_priority_then_in_file_order_and_each_once() {
     assert_eq!(next_title(&tried, "8000").as_deref(), Some(early));
     // The patch did not fit: still not again.
     tried.push(run(1, "early", None, Reason::NotApplicable, 0.0));
-    let sweep = "Larger page cache: cache_kib = 32000";
-    assert_eq!(next_title(&tried, "8_000").as_deref(), Some(sweep));
+    let sweep = sweep("32000");
+    assert_eq!(next_title(&tried, "8_000").as_deref(), Some(sweep.as_str()));
     tried.push(run(2, "cache", Some("32_000"), Reason::NoGain, 0.1));
-    let sweep = "Larger page cache: cache_kib = 64000";
-    assert_eq!(next_title(&tried, "8000").as_deref(), Some(sweep));
+    let sweep = self::sweep("64000");
+    assert_eq!(next_title(&tried, "8000").as_deref(), Some(sweep.as_str()));
     tried.push(run(3, "cache", Some("64000"), Reason::Inconclusive, 0.2));
     assert_eq!(
         next_title(&tried, "8000").as_deref(),
@@ -92,8 +110,8 @@ fn a_sweep_does_not_go_back_to_the_value_that_a_keep_replaced() {
         run(1, "early", None, Reason::NoGain, 0.0),
         run(2, "cache", Some("32000"), Reason::Improved, 4.0),
     ];
-    let sweep = "Larger page cache: cache_kib = 64000";
-    assert_eq!(next_title(&tried, "32000").as_deref(), Some(sweep));
+    let sweep = sweep("64000");
+    assert_eq!(next_title(&tried, "32000").as_deref(), Some(sweep.as_str()));
     tried.push(run(3, "cache", Some("64000"), Reason::NoGain, -1.0));
     assert_eq!(
         next_title(&tried, "32000").as_deref(),
@@ -107,8 +125,8 @@ fn a_value_the_search_tried_on_its_own_is_still_the_entrys_to_try() {
     other.origin.idea = None;
     other.origin.proposer = "tune".to_owned();
     let tried = [run(2, "early", None, Reason::NoGain, 0.0), other];
-    let sweep = "Larger page cache: cache_kib = 32000";
-    assert_eq!(next_title(&tried, "8000").as_deref(), Some(sweep));
+    let sweep = sweep("32000");
+    assert_eq!(next_title(&tried, "8000").as_deref(), Some(sweep.as_str()));
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub enum Plan {
     Knobs {
         /// Id of the entry, when it is a sweep.
         idea: Option<String>,
-        /// Subject.
+        /// Subject and, after an empty line, the rest of the entry's prose.
         title: String,
         /// Values by knob. The search gives all knobs, a sweep the one it sweeps.
         settings: BTreeMap<String, String>,

@@ -6,7 +6,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::format;
-use crate::flow::profile::{Function, Shift};
+use crate::flow::profile::{Function, SAMPLES_MIN, Shift};
 
 /// One profile, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -17,6 +17,8 @@ pub struct Shown {
     pub profiler: String,
     /// Samples taken.
     pub samples: u64,
+    /// Executions of the script that they are of.
+    pub executions: u32,
     /// Where `profile.svg`, `profile.pb` and `profile.folded` are.
     pub directory: PathBuf,
     /// The functions with the largest own share.
@@ -30,6 +32,14 @@ pub struct Difference {
     pub before: Shown,
     /// The second.
     pub after: Shown,
+    /// What moved; absent with too few samples of either.
+    #[serde(flatten)]
+    pub moved: Option<Moved>,
+}
+
+/// What differs between two profiles.
+#[derive(Debug, Serialize)]
+pub struct Moved {
     /// The flamegraph of the difference.
     pub svg: PathBuf,
     /// The functions whose own share differs most.
@@ -47,8 +57,9 @@ pub fn text(shown: &Shown, width: Option<u16>) -> String {
             .chain([function.name.clone()])
             .collect()
     });
+    let note = too_few(shown).map_or(String::new(), |note| format!("{note} functions\n"));
     format!(
-        "{}\n{}\n{}\n",
+        "{}\n{}\n{note}{}\n",
         table(["self %", "total %", "function"], rows, width),
         line(shown),
         place(shown)
@@ -57,19 +68,43 @@ pub fn text(shown: &Shown, width: Option<u16>) -> String {
 
 /// Two profiles, with a newline at the end.
 pub fn difference(difference: &Difference, width: Option<u16>) -> String {
-    let rows = difference.shifts.iter().map(|shift| {
-        let (before, after) = (shift.before_percent, shift.after_percent);
-        vec![percent(before), percent(after), shift.name.clone()]
-    });
+    let Difference {
+        before,
+        after,
+        moved,
+    } = difference;
+    let (table, svg) = match moved {
+        Some(moved) => {
+            let rows = moved.shifts.iter().map(|shift| {
+                let (before, after) = (shift.before_percent, shift.after_percent);
+                vec![percent(before), percent(after), shift.name.clone()]
+            });
+            let table = table(["before %", "after %", "function"], rows, width);
+            (table, format!("difference: {}\n", moved.svg.display()))
+        }
+        None => {
+            let fewest = if before.samples < after.samples {
+                before
+            } else {
+                after
+            };
+            let note = too_few(fewest).unwrap_or_default();
+            (format!("{note} the two"), String::new())
+        }
+    };
     format!(
-        "{}\nbefore: {}\nafter:  {}\n{}\n{}\ndifference: {}\n",
-        table(["before %", "after %", "function"], rows, width),
-        line(&difference.before),
-        line(&difference.after),
-        place(&difference.before),
-        place(&difference.after),
-        difference.svg.display()
+        "{table}\nbefore: {}\nafter:  {}\n{}\n{}\n{svg}",
+        line(before),
+        line(after),
+        place(before),
+        place(after),
     )
+}
+
+/// The beginning of a line that says so.
+fn too_few(shown: &Shown) -> Option<String> {
+    let samples = shown.samples;
+    (samples < SAMPLES_MIN).then(|| format!("too few samples ({samples}) to compare"))
 }
 
 fn percent(value: f64) -> String {
@@ -78,8 +113,12 @@ fn percent(value: f64) -> String {
 
 fn line(shown: &Shown) -> String {
     let commit = format::short_id(&shown.commit);
+    let executions = match shown.executions {
+        1 => "one execution".to_owned(),
+        executions => format!("{executions} executions"),
+    };
     format!(
-        "commit {commit}, {} samples by {}",
+        "commit {commit}, {} samples of {executions} by {}",
         shown.samples, shown.profiler
     )
 }

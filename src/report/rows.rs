@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::row::Row;
 use crate::flow::decision::Direction;
 use crate::flow::entry::{Entry, Segment};
-use crate::flow::record::Status;
+use crate::flow::record::{RunLine, Status};
 
 /// What runs are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -97,14 +97,14 @@ impl Filter {
     }
 }
 
-/// Whether a description, a detail, or a note of the proposer's matches.
+/// Whether a description, a hypothesis, a detail, or a note of the proposer's matches.
 fn matches(grep: &Regex, entry: &Entry) -> bool {
-    let detail = entry.line().map_or("", |line| line.detail.as_str());
+    let in_line = |line: &RunLine| grep.is_match(&line.hypothesis) || grep.is_match(&line.detail);
     let in_notes = || {
         let mut notes = entry.asi.iter().flatten();
         notes.any(|(key, value)| grep.is_match(key) || value_matches(grep, value))
     };
-    grep.is_match(&entry.description) || grep.is_match(detail) || in_notes()
+    grep.is_match(&entry.description) || entry.line().is_some_and(in_line) || in_notes()
 }
 
 fn value_matches(grep: &Regex, value: &Value) -> bool {

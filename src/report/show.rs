@@ -32,6 +32,9 @@ pub fn text_within(entry: &Entry, segment: &Segment, columns: usize) -> String {
         format::one_line(&entry.description)
     ));
     page.gap();
+    if let Some(line) = entry.line() {
+        page.field("hypothesis", &format::printable(&line.hypothesis));
+    }
     page.field("verdict", &verdict(entry.status, entry.reason));
     page.field("", sentence(entry));
     match entry.line() {

@@ -51,7 +51,12 @@ fn a_commit_that_no_longer_pays_is_flagged_and_stays_unless_asked() {
     ];
     assert_eq!(worths(&ran.stdout), expected);
     assert_eq!(project.git(&["rev-parse", "autoresearch/toy"]), head);
-    let table = project.run(&["ablate", "2"]).expect(0).stdout;
+    let ran = project
+        .run(&["ablate", "2"])
+        .expect(0)
+        .says("without run 2: building\n")
+        .says("without run 2: measuring, ");
+    let table = ran.stdout;
     assert!(
         table.contains("pays") && table.contains("second"),
         "{table}"

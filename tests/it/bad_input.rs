@@ -155,19 +155,55 @@ fn artifacts_without_a_build_are_an_error() {
     check(&project, &["run"], 2, "`artifacts` needs a `build`");
 }
 
+/// Every command that prints without a benchmark, in each of its formats.
+const PRINTING: &[&[&str]] = &[
+    &["status"],
+    &["status", "--json"],
+    &["log"],
+    &["log", "--csv"],
+    &["log", "--json"],
+    &["show", "1"],
+    &["show", "1", "--diff"],
+    &["explain"],
+    &["report"],
+    &["report", "--format", "json"],
+    &["doctor"],
+    &["man"],
+    &["completions", "bash"],
+    &["--help"],
+    &["--version"],
+];
+
 #[test]
-fn output_that_nobody_reads_is_no_panic() {
+fn output_that_is_lost_is_an_error_and_output_that_nobody_reads_is_none() {
     let project = Project::new(EXACT_SCRIPT);
-    let full = std::fs::File::options()
-        .write(true)
-        .open("/dev/full")
-        .expect("/dev/full");
-    let status = project
-        .command(&["status"])
-        .stdout(full)
-        .status()
-        .expect("it starts");
-    assert_ne!(status.code(), Some(101));
+    project.ideas(&[("better", &[("src/cost.txt", "90\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    for arguments in PRINTING {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("/dev/full");
+        let mut command = project.command(arguments);
+        let ended = command.stdout(full).output().expect("it starts");
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(3), "{arguments:?}: {told}");
+        assert!(
+            told.contains("cannot write to standard output") && told.contains("No space left"),
+            "{arguments:?}: {told}"
+        );
+
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = project.command(arguments);
+        let ended = command.stdout(writer).output().expect("it starts");
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert!(!told.contains("standard output"), "{arguments:?}: {told}");
+        assert!(
+            matches!(ended.status.code(), Some(0 | 1)),
+            "{arguments:?}: {told}"
+        );
+    }
 }
 
 #[test]

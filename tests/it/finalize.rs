@@ -144,7 +144,11 @@ fn independent_keeps_become_branches_with_their_own_effect_and_nothing_else_chan
 #[test]
 fn commits_that_do_not_work_without_another_share_its_branch() {
     let project = dependent();
-    let ran = project.run(&["finalize", "--pairs", "6"]).expect(0);
+    let ran = project
+        .run(&["finalize", "--pairs", "6"])
+        .expect(0)
+        .says("alone: building alone\nalone: checking alone\nalone: building\n")
+        .says("base: measuring, 6 pairs\n");
     assert!(
         ran.stderr.contains("base and user belong together"),
         "{}",
@@ -239,6 +243,9 @@ fn a_plan_is_written_edited_and_used_and_a_wrong_one_is_refused() {
         .says("plan.json exists");
     let path = project.beside("plan.json");
     let text = std::fs::read_to_string(&path).expect("a plan");
+    let printed = project.run(&["finalize", "--plan", "-"]).expect(0).stdout;
+    assert_eq!(printed.trim(), text.trim(), "`-` is standard output");
+    assert!(!project.root().join("-").exists());
     let mut plan = json(&text);
     plan["groups"] = serde_json::json!([
         {"name": "both", "title": "Cheaper", "runs": [2, 1], "body": "Two files."}

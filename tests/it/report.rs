@@ -254,6 +254,27 @@ impl Drop for Served {
 }
 
 #[test]
+fn a_report_makes_no_directory_and_replaces_nothing_but_a_file() {
+    let project = after_two_runs();
+    project
+        .run(&["report", "-o", "../absent/page.html"])
+        .expect(2)
+        .says("there is no directory")
+        .says("hint: `mkdir -p ");
+    assert!(!project.beside("absent").exists());
+    let far = project.beside("far.html");
+    std::os::unix::fs::symlink(&far, project.beside("near.html")).expect("a link");
+    project.run(&["report", "-o", "../near.html"]).expect(0);
+    assert!(project.beside("near.html").is_symlink());
+    let page = fs::read_to_string(far).expect("it was written");
+    let printed = project.run(&["report", "-o", "-"]).expect(0).stdout;
+    for page in [page, printed] {
+        assert!(page.starts_with("<!doctype html>"), "{page:.80}");
+    }
+    assert!(!project.root().join("-").exists());
+}
+
+#[test]
 fn a_served_report_answers_its_own_host_only_and_tells_of_a_new_run() {
     let project = Project::new(EXACT_SCRIPT);
     project.ideas(IDEAS);
@@ -310,8 +331,13 @@ fn a_server_refuses_to_be_reached_from_elsewhere_unless_asked() {
         .says("--remote");
     let served = Served::start(&project, &["0.0.0.0:0", "--remote"]);
     assert!(served.address.starts_with("0.0.0.0:"));
-    project
-        .run(&["report", "--serve", "elsewhere"])
-        .expect(2)
-        .says("--serve");
+    for no_address in ["elsewhere", "localhost", "localhost:x", "elsewhere:8080"] {
+        project
+            .run(&["report", "--serve", no_address])
+            .expect(2)
+            .says("--serve")
+            .says("such as 127.0.0.1:8080 or localhost:8080");
+    }
+    let served = Served::start(&project, &["localhost:0"]);
+    assert!(served.address.starts_with("127.0.0.1:"));
 }

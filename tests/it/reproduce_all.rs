@@ -52,9 +52,13 @@ fn all_claims_of_a_session_are_measured_again_from_a_fresh_clone() {
         assert_eq!(claim["verdict"], "reproduced");
         assert!(claim["load"].is_number() && claim["load_recorded"].is_number());
     }
-    let table = in_clone(&project, &["--all", "--pairs", "6"])
+    let ran = in_clone(&project, &["--all", "--pairs", "6"])
         .expect(0)
-        .stdout;
+        .says("run 1: building\nrun 1: measuring, 6 pairs\n")
+        .says("run 3: building\nrun 3: measuring, 3 of 6 pairs done\n")
+        .says("all: measuring, 6 pairs\n");
+    assert!(!ran.stderr.contains("end to end"), "{}", ran.stderr);
+    let table = ran.stdout;
     assert!(table.contains("3 of 3 claims are reproduced"), "{table}");
     project.assert_nothing_left();
 }

@@ -176,6 +176,33 @@ fn what_an_agent_leaves_in_its_worktree_is_the_candidate_committed_or_not() {
 }
 
 #[test]
+fn why_a_change_was_tried_is_on_record_also_where_it_was_never_committed() {
+    let project = Project::new(EXACT_SCRIPT);
+    project.write("src/cost.txt", "101\n");
+    let message = "Add one\n\nMaybe the \u{fc}nlucky number costs.";
+    let shown = project.run(&["try", "-m", message]).expect(1).stdout;
+    assert!(
+        shown.contains("\nhypothesis  Maybe the \u{fc}nlucky number costs.\n"),
+        "{shown}"
+    );
+    project.git(&["checkout", "--quiet", "src/cost.txt"]);
+    project.write(
+        "ideas.md",
+        "- [ ] **gone** Do it. Because I say so.\n  - patch: ideas/gone.patch\n  - expect: little\n",
+    );
+    project.run(&["run", "-n", "1"]).expect(0);
+    let run = &project.runs()[1];
+    assert_eq!(run["candidate"], serde_json::Value::Null);
+    assert_eq!(run["description"], "Do it");
+    assert_eq!(
+        run["hypothesis"],
+        "Do it. Because I say so.\nexpect: little"
+    );
+    let found = project.run(&["log", "--grep", "I SAY so|nlucky", "--csv"]);
+    assert_eq!(found.expect(0).stdout.lines().count(), 3);
+}
+
+#[test]
 fn an_agent_that_changes_nothing_fails_or_hangs_is_recorded_and_survived() {
     let project = with_agent(
         "n=$(ls \"$HOME\" | wc -l); touch \"$HOME/$n\"; case $n in 0) exit 0;; 1) echo sorry; exit 3;; 2) sleep 600;; *) echo 99 > src/cost.txt;; esac",

@@ -77,6 +77,7 @@ pub(crate) fn kept(run: u64) -> RunLine {
         metrics: BTreeMap::from([("rss_kib".to_owned(), 2048.0)]),
         status: Reason::Improved.status(),
         description: "Batch the writes of one commit".to_owned(),
+        hypothesis: String::new(),
         timestamp: 1_795_239_420_000,
         segment: 0,
         confidence: Some(2.5),

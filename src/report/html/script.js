@@ -142,6 +142,7 @@
     const box = make("div", "box");
     const part = (title, ...children) => box.append(make("section", "part", make("h3", "", title), ...children));
     box.append(make("h2", "", "Run " + run + ": " + row.querySelector(".what").textContent), make("p", "", data.sentence || ""));
+    if (data.hypothesis) box.append(make("p", "why", data.hypothesis));
     if (data.detail) box.append(make("pre", "", data.detail));
     for (const difference of data.differences || []) box.append(make("p", "bad", "Does not follow from the pairs: " + difference));
     if (data.notes) part("Hypothesis and notes", list(Object.entries(data.notes).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)])));

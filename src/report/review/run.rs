@@ -20,6 +20,9 @@ use crate::report::{measured, reason};
 /// What a report says of a run beside its row. What is absent is left out.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Detail {
+    /// Why it should be better, in the proposer's words.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub hypothesis: String,
     /// What the verdict means.
     pub sentence: &'static str,
     /// The reason's particulars.
@@ -133,6 +136,7 @@ impl Detail {
         explainer: &mut Explainer,
     ) -> Result<Self, DecisionError> {
         let mut detail = Self {
+            hypothesis: line.hypothesis.clone(),
             detail: line.detail.clone(),
             knobs: line.origin.knobs.clone(),
             metrics: metrics(&line.pairs),

@@ -128,6 +128,17 @@ fn other_programs_logs_have_reviews_too() {
 }
 
 #[test]
+fn the_hypothesis_is_in_the_json() {
+    let mut line = samples::kept(1);
+    line.hypothesis = "Each call syncs.".to_owned();
+    let lines = [samples::config(), samples::run(line)];
+    let json = review(lines.iter().map(String::as_str)).to_json();
+    let value: Value = serde_json::from_str(&json).expect("it is JSON");
+    let detail = &value["runs"][0]["detail"];
+    assert_eq!(detail["hypothesis"], "Each call syncs.");
+}
+
+#[test]
 fn json_keys_are_documented() {
     let documentation = include_str!("../../../docs/ledger.md");
     let (_, section) = documentation
@@ -135,6 +146,7 @@ fn json_keys_are_documented() {
         .expect("it is documented");
     let mut review = of_sample();
     let detail = &mut review.runs[0].detail;
+    detail.hypothesis = "why".to_owned();
     detail.evidence = Some(Evidence {
         ln_e: vec![0.5],
         keep: 4.6,

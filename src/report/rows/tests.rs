@@ -195,6 +195,17 @@ fn grep_looks_into_the_notes_also_where_they_are_nested() {
 }
 
 #[test]
+fn grep_looks_into_the_hypothesis() {
+    let mut line = samples::kept(1);
+    line.hypothesis = "Each call syncs.\nThat costs.".to_owned();
+    let entry = Entry::from(Box::new(line));
+    for (pattern, found) in [("(?m)^That", true), ("syncs", true), ("thrift", false)] {
+        let grep = Regex::new(pattern).expect("a valid pattern");
+        assert_eq!(matches(&grep, &entry), found, "{pattern}");
+    }
+}
+
+#[test]
 fn csv_quotes_what_would_end_a_field_and_has_one_field_a_column() {
     let segment = Segment::from((0, Box::new(samples::config_line())));
     let mut line = samples::kept(1);

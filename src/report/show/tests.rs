@@ -51,6 +51,22 @@ once more   autoresearch reproduce 1
 }
 
 #[test]
+fn the_hypothesis_stands_above_the_verdict_with_its_lines() {
+    let mut line = samples::kept(1);
+    line.hypothesis = "Each call syncs.\n\nexpect: \u{1b}[31m20 %".to_owned();
+    let got = text(&Entry::from(Box::new(line)), &segment());
+    let expected = "\
+run 1: Batch the writes of one commit
+
+hypothesis  Each call syncs.
+
+            expect: �[31m20 %
+verdict     keep
+";
+    assert!(got.starts_with(expected), "{got}");
+}
+
+#[test]
 fn a_failed_gate_is_shown_with_its_output() {
     let mut line = samples::ended(4, Reason::GateFailed, "exit 101 after 12 s");
     line.gate.outcome = GateOutcome::Fail;

@@ -124,6 +124,7 @@ const RUN: Keys = &[
         OneOf(&["keep", "discard", "crash", "checks_failed"]),
     ),
     ("description", true, Text),
+    ("hypothesis", false, Text),
     ("timestamp", true, Whole),
     ("segment", true, Whole),
     ("confidence", true, NumberOrNull),

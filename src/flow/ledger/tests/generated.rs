@@ -160,7 +160,12 @@ pub(super) fn run_line() -> impl Strategy<Value = RunLine> {
         metrics(),
         finite(),
     );
-    let origin = (of(".*"), btree_map("[A-Z]{1,5}", ".*", 0..3), of(asi()));
+    let origin = (
+        of(".*"),
+        btree_map("[A-Z]{1,5}", ".*", 0..3),
+        of(asi()),
+        prop_oneof![Just(String::new()), "(?s).*"],
+    );
     (
         head,
         texts(),
@@ -190,6 +195,7 @@ pub(super) fn run_line() -> impl Strategy<Value = RunLine> {
                 metrics,
                 status: reason.status(),
                 description,
+                hypothesis: origin.3,
                 timestamp,
                 segment,
                 confidence,
