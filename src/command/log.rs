@@ -12,9 +12,6 @@ use crate::flow::entry::Read;
 use crate::report::log::{Layout, table};
 use crate::report::rows::{Filter, Rows};
 
-/// Width of a table that goes to a file or a pipe, columns.
-const WIDTH_DEFAULT: u16 = 120;
-
 /// Prints the runs of a ledger.
 ///
 /// # Errors
@@ -46,7 +43,13 @@ pub fn run(global: &Global, args: &LogArgs) -> Result<Exit> {
         }
         Ok(())
     })?;
-    print(&rows.sorted(), args);
+    let rows = rows.sorted();
+    if rows.lack_figure() {
+        eprintln!(
+            "warning: --sort: none of these runs has that figure, so they stand as in the ledger"
+        );
+    }
+    print(&rows, args);
     Ok(Exit::Ok)
 }
 
@@ -72,14 +75,22 @@ fn last_segment(path: &Path) -> Result<Option<u32>> {
     Ok(last)
 }
 
-/// As wide as the terminal, in colour where the user has not said otherwise.
+/// As wide as the output, in colour where the user has not said otherwise.
 pub fn layout() -> Layout {
-    let stdout = std::io::stdout();
-    let width = super::terminal_width().filter(|_| stdout.is_terminal());
     Layout {
-        width: width.unwrap_or(WIDTH_DEFAULT),
-        color: stdout.is_terminal() && wants_color(),
+        width: width().unwrap_or(u16::MAX),
+        color: std::io::stdout().is_terminal() && wants_color(),
     }
+}
+
+/// Columns of the terminal; of a file or a pipe those that `COLUMNS` gives. `None` when there is
+/// nothing to go by: then lines may be of any length, so that `grep` finds what they hold.
+pub fn width() -> Option<u16> {
+    let set = || {
+        let columns = std::env::var("COLUMNS").ok()?;
+        columns.parse().ok().filter(|&columns| columns > 0)
+    };
+    super::terminal_width().or_else(set)
 }
 
 /// Whether the user has not said otherwise.

@@ -34,7 +34,8 @@ pub fn render(path: &Path, run: u64, json: bool) -> Result<String> {
     Ok(if json {
         show::json(&entry, &segment)
     } else {
-        show::text(&entry, &segment)
+        let columns = super::log::width().map_or(usize::MAX, usize::from);
+        show::text_within(&entry, &segment, columns)
     })
 }
 

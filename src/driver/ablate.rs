@@ -133,7 +133,8 @@ impl Engine {
     fn drop_if_it_passes(&mut self, line: &mut AblationLine, without: Oid) -> Result<()> {
         self.console.phase("checking");
         let head = commit_id(&line.head)?;
-        // The end-to-end pairs end with the candidate's side in either slot; build it anew.
+        // The end-to-end pairs end with the candidate's side in either slot, and with what it left there.
+        self.bench.renew()?;
         let built = self.bench.prepare(SlotName::Zero, without)?;
         if !built.passed {
             line.detail = format!("not dropped: without it the build {}", built.ended);

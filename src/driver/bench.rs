@@ -78,6 +78,8 @@ pub struct Task<'a> {
     pub extra: &'a [(&'a str, &'a str)],
     /// The key that it reads from its standard input.
     pub key: Option<&'a str>,
+    /// A directory below [`Bench::private_directory`] that it may write, too.
+    pub output: Option<&'a Path>,
 }
 
 /// Seconds spent in children since [`Bench::take_spent`].
@@ -192,6 +194,7 @@ impl Bench {
                     log: "build",
                     extra: &[],
                     key: None,
+                    output: None,
                 })?;
                 self.checked(&finished)?
             }
@@ -217,7 +220,7 @@ impl Bench {
         }
     }
 
-    /// A directory that what runs in the slot can write to.
+    /// A directory beside the slot, which what runs there cannot write to by itself.
     pub(super) fn private_directory(&self, slot: SlotName) -> Result<PathBuf> {
         let directory = self.slots.private(slot);
         std::fs::create_dir_all(&directory)
@@ -259,6 +262,7 @@ impl Bench {
             log: "gate",
             extra: &extra,
             key: None,
+            output: None,
         })?;
         self.has_executed(slot);
         self.spent.gate_s += finished.usage.wall.as_secs_f64();
@@ -272,7 +276,7 @@ impl Bench {
     pub fn child(&self, task: &Task<'_>) -> Result<Finished> {
         let slot = self.slot_of(task.directory);
         let own_target = slot.and_then(|slot| self.own_cargo_target(slot));
-        let room = slot.and_then(|slot| self.room(slot));
+        let room = slot.and_then(|slot| self.room(slot, task.output));
         // In bubblewrap all ends with its process 1 anyway, and a group takes time to enter.
         let is_whole = room
             .as_ref()
@@ -311,8 +315,8 @@ impl Bench {
             memory_mib: self.pinned.config.memory_mib.filter(|_| is_measured),
         };
         let finished = process::run(&job, &self.interrupts)?;
-        if let (End::DiskFull, Some(slot)) = (finished.end, slot) {
-            self.make_room(slot)?;
+        if finished.end == End::DiskFull && slot.is_some() {
+            self.make_room()?;
         }
         Ok(finished)
     }
@@ -324,15 +328,15 @@ impl Bench {
             .find(|slot| directory.starts_with(self.slots.path(*slot)))
     }
 
-    fn room(&self, slot: SlotName) -> Option<Room> {
+    fn room(&self, slot: SlotName, output: Option<&Path>) -> Option<Room> {
         let agent = self.pinned.config.agent.as_ref();
         let agent = agent.filter(|_| slot == SlotName::Propose);
         let sandbox = agent.map_or(self.sandbox, |_| self.agent_sandbox);
-        let mut writable = Vec::new();
+        let mut writable: Vec<PathBuf> = output.map(Path::to_owned).into_iter().collect();
         if let Some(agent) = agent {
             // Where git keeps the HEAD and the index of its worktree: it may commit.
-            let registration = self.slots.registration(slot);
-            writable = [registration].into_iter().chain(places(agent)).collect();
+            writable.push(self.slots.registration(slot));
+            writable.extend(places(agent));
         }
         let exists = |path: &PathBuf| path.canonicalize().ok();
         (sandbox != Sandbox::Off).then(|| Room {

@@ -45,7 +45,7 @@ pub fn baseline(bench: &mut Bench, console: &mut Console, commit: Oid) -> Result
             checked.tail,
             bench.sandbox.hint()
         ))),
-        Some(_) | None => Ok(()),
+        Some(_) | None => bench.slots.keep_clean_cache(SlotName::Zero),
     }
 }
 
@@ -120,8 +120,9 @@ pub fn size_runs(bench: &mut Bench, console: &mut Console, commit: Oid) -> Resul
 /// Builds the same commit in both slots; in the second only what depends on its path.
 fn build_twice(bench: &mut Bench, commit: Oid) -> Result<()> {
     build_incumbent(bench, SlotName::Zero, commit)?;
-    bench.slots.check_out(SlotName::One, commit)?;
-    bench.slots.seed_cargo_target()?;
+    if !bench.slots.has_clean_cache() {
+        bench.slots.keep_clean_cache(SlotName::Zero)?;
+    }
     build_incumbent(bench, SlotName::One, commit)
 }
 

@@ -46,7 +46,7 @@ pub fn claim(
     start: Oid,
     head: Oid,
 ) -> Result<ClaimLine> {
-    let params = state.params();
+    let params = state.claim_params();
     let seed = clock::fresh_seed();
     let budget = Budget::pairs(params.end_to_end_pairs);
     let pairs = end_to_end(bench, console, (start, head), budget, seed)?;
@@ -140,7 +140,11 @@ pub fn end_to_end(
         if prepared != Some(slot) {
             let started = Instant::now();
             console.phase("building end to end");
+            bench.renew()?;
             build_incumbent(bench, SlotName::numbered(1 - slot), parent)?;
+            if !bench.slots.has_clean_cache() {
+                bench.slots.keep_clean_cache(SlotName::numbered(1 - slot))?;
+            }
             build_incumbent(bench, SlotName::numbered(slot), candidate)?;
             let warm_up = known_good_pair(bench, &mut policy, Phase::WarmUp, slot, &mut coins)
                 .and_then(same_output_of_two)?;

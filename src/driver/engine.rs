@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use git2::Oid;
 
+use super::attempts::{ATTEMPTS_MAX, Attempts};
 use super::bench::Bench;
 use super::calibrate::{self, Setting};
 use super::end_to_end;
@@ -16,7 +17,7 @@ use crate::edge::interrupt::Interrupts;
 use crate::edge::live_file::LiveFile;
 use crate::edge::sandbox::Sandbox;
 use crate::edge::{clock, fault, host};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::flow::config_sandbox::SandboxMode;
 use crate::flow::decision::{SlotBias, calibration_due, end_to_end_due, placebo_due};
 use crate::flow::limits::{Ending, Limits, Progress};
@@ -104,8 +105,14 @@ impl Engine {
             environment: self.environment.clone(),
             load: host::load1().unwrap_or(0.0),
         };
-        let line =
-            calibrate::calibrate(&mut self.bench, &mut self.console, setting, head, &params)?;
+        let mut calibrate = |setting| {
+            calibrate::calibrate(&mut self.bench, &mut self.console, setting, head, &params)
+        };
+        let mut line = calibrate(setting.clone())?;
+        if line.primary.slot_bias == SlotBias::Refuse {
+            // One false alarm in 50 is allowed for, and too many for a start: two in a row are one in 2500.
+            line = calibrate(setting)?;
+        }
         match line.primary.slot_bias {
             SlotBias::Refuse => {
                 return Err(Error::environment(format!(
@@ -298,7 +305,14 @@ impl Engine {
             candidate,
             is_placebo,
         };
-        let (mut result, gate) = judge(&mut self.bench, &mut self.console, sides, setup, seed)?;
+        let judged = judge(&mut self.bench, &mut self.console, sides, setup, seed);
+        let (mut result, gate) = match judged {
+            Ok(judged) => judged,
+            Err(error) => {
+                let outcome = self.blamed(error, run, tree)?;
+                return Ok(with_commit(outcome));
+            }
+        };
         if is_placebo && result.reason == Reason::Improved {
             result.reason = Reason::PlaceboPassed;
         }
@@ -306,6 +320,23 @@ impl Engine {
         outcome.result = result;
         outcome.gate = gate;
         Ok(with_commit(outcome))
+    }
+
+    /// What becomes of a candidate whose judgement ended with an error: that error, unless it is the same
+    /// candidate each time.
+    fn blamed(&self, error: Error, run: u64, tree: Oid) -> Result<Outcome> {
+        if error.kind() == Kind::Interrupted || error.is_disk_full() {
+            return Err(error);
+        }
+        let times = Attempts::beside(self.bench.slots.directory()).failed(run, tree);
+        if times < ATTEMPTS_MAX {
+            return Err(error);
+        }
+        let detail = format!(
+            "it has ended the loop {times} times, now with: {}",
+            error.chain()
+        );
+        Ok(Outcome::unmeasured(Reason::RunFailed, detail))
     }
 
     /// Gives the kept commit its final message; its ref follows.

@@ -249,6 +249,7 @@ impl<'a> Finalizer<'a> {
             return Ok(Err((Outcome::Fails, why)));
         }
         console.phase("checking alone");
+        self.bench.renew()?;
         let gate = match self.bench.gate(SlotName::Zero, self.stack.start, tip)? {
             None => GateOutcome::NotRun,
             Some(checked) if checked.passed => GateOutcome::Pass,

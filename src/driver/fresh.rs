@@ -86,12 +86,26 @@ impl Bench {
         Ok(())
     }
 
-    /// Something in this slot has filled the disk: all of it goes, before what runs next fails for it.
+    /// Takes both slots away, so that they are made anew with nothing in them that a candidate left.
+    ///
+    /// # Errors
+    /// Something cannot be removed.
+    pub fn renew(&mut self) -> Result<()> {
+        for slot in [SlotName::Zero, SlotName::One] {
+            self.forget_files(slot);
+            self.slots.discard(slot)?;
+        }
+        Ok(())
+    }
+
+    /// The disk is full: all that a candidate may have written goes, before what runs next fails for it.
     ///
     /// # Errors
     /// The disk is still full: it was somebody else.
-    pub(super) fn make_room(&self, slot: SlotName) -> Result<()> {
-        self.slots.discard(slot)?;
+    pub(super) fn make_room(&self) -> Result<()> {
+        for slot in SlotName::ALL {
+            self.slots.discard(slot)?;
+        }
         let directory = self.slots.directory();
         match host::disk_free_bytes(directory) {
             Some(free) if free < DISK_FREE_MIN => Err(Error::environment(format!(

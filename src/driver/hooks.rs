@@ -133,6 +133,7 @@ fn try_run(
         log: &log,
         extra: &[],
         key: None,
+        output: None,
     })?;
     let beginning = |stream: &str| {
         let path = input.with_extension(format!("json.{stream}"));

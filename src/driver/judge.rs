@@ -73,6 +73,7 @@ pub fn judge(
             Need::SwapSlots => {
                 console.phase("building in swapped slots");
                 trial.swapped();
+                bench.renew()?;
                 prepare_both(bench, &mut trial, sides)?;
                 fault::reached("slots-swapped");
             }
@@ -228,12 +229,13 @@ pub fn measure_pair(
         }
         let run = bench.run(slot, run_plan)?;
         if let (Run::Failed(reason, detail), true) = (&run, bench.slots.is_gone(slot)) {
-            // It filled the disk, and there is nothing left to run again.
-            return if slot == candidate_slot {
-                Ok(Measured::CandidateFailed(*reason, detail.clone()))
+            // The disk was full and, with the slots gone, is not any more. Only the candidate is new.
+            let who = if slot == candidate_slot {
+                ""
             } else {
-                Err(unchanged_code_fails(bench.sandbox, *reason, detail))
+                "beside its parent, whose "
             };
+            return Ok(Measured::CandidateFailed(*reason, format!("{who}{detail}")));
         }
         runs.push(run);
     }
@@ -320,6 +322,8 @@ fn run_gate(
 ) -> Result<GateResult> {
     let candidate_slot = SlotName::numbered(trial.slot());
     let parent_slot = SlotName::numbered(1 - trial.slot());
+    // What the candidate's runs left could be taken for the gate's own, already built.
+    bench.renew()?;
     let Some(checked) = bench.gate(candidate_slot, sides.parent, sides.candidate)? else {
         trial.gate(GateVerdict::Pass);
         return Ok(no_gate());

@@ -1,6 +1,7 @@
 //! The driver: takes what the state machines need to the edges and the answers back.
 
 pub mod ablate;
+pub mod attempts;
 pub mod bench;
 pub mod calibrate;
 pub mod end_to_end;

@@ -139,7 +139,7 @@ fn by_script(bench: &mut Bench, scratch: &Path) -> Result<Option<String>> {
     let path = scratch.join("profile");
     let extra = [(PROFILE_VARIABLE, path.display().to_string())];
     let script = script_command(SCRIPT_FILE);
-    run_script(bench, &script, &extra)?;
+    run_script(bench, &script, &extra, scratch)?;
     let folded = path.with_extension("folded");
     match std::fs::read(&folded) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
@@ -173,7 +173,7 @@ fn by_perf(bench: &mut Bench, scratch: &Path) -> Result<String> {
     .chain(script_command(SCRIPT_FILE))
     .collect();
     let names = PERF_NAMES.map(|(name, value)| (name, value.to_owned()));
-    run_script(bench, &command, &names)?;
+    run_script(bench, &command, &names, scratch)?;
     std::fs::remove_file(&data).ok();
     let file = File::open(&stacks).context(|| format!("cannot read {}", stacks.display()))?;
     let folded = flamegraph::collapse_perf(BufReader::new(file))?;
@@ -210,7 +210,12 @@ fn check_perf(paranoid: &Path) -> Result<()> {
 }
 
 /// One run of the script in slot 0, which may build something of its own.
-fn run_script(bench: &mut Bench, command: &[String], extra: &[(&str, String)]) -> Result<()> {
+fn run_script(
+    bench: &mut Bench,
+    command: &[String],
+    extra: &[(&str, String)],
+    scratch: &Path,
+) -> Result<()> {
     let timeouts = &bench.pinned.config.timeouts;
     let limit_s = timeouts.build_s + timeouts.benchmark_s;
     let directory = bench.slots.path(SlotName::Zero).join(&bench.pinned.work);
@@ -230,6 +235,7 @@ fn run_script(bench: &mut Bench, command: &[String], extra: &[(&str, String)]) -
         log: "profile",
         extra: &variables,
         key: None,
+        output: Some(scratch),
     })?;
     succeeded(&finished, SCRIPT_FILE)
 }

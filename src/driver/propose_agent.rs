@@ -79,6 +79,7 @@ pub fn draft(opened: &Opened, bench: &mut Bench, backlog: &Backlog) -> Result<Dr
         log: "agent",
         extra: &extra,
         key: None,
+        output: Some(&files.directory),
     };
     let finished = bench.child(&task)?;
 
@@ -174,6 +175,7 @@ fn leftovers(spec: &AgentSpec) -> GlobSet {
 
 /// The files an agent is given, outside its worktree.
 struct Files {
+    directory: PathBuf,
     prompt: PathBuf,
     brief: PathBuf,
     answer: PathBuf,
@@ -189,12 +191,13 @@ impl Files {
             brief: directory.join("brief.json"),
             answer: directory.join("answer.json"),
             objects: directory.join("objects"),
+            directory,
         }
     }
 
     /// Writes prompt and brief into an empty directory: no answer of an earlier run is left.
     fn write(&self, brief: &Brief, prompt: &str) -> Result<()> {
-        let directory = self.prompt.parent().unwrap_or(Path::new("."));
+        let directory = &self.directory;
         let context = || format!("cannot write into {}", directory.display());
         // The agent before may have put a link there.
         slot_files::remove(directory)?;

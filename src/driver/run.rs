@@ -155,6 +155,7 @@ impl Bench {
             log: "benchmark",
             extra: &extra,
             key: key.as_deref(),
+            output: counts.map(Counts::directory),
         };
         let finished = self.child(&task)?;
         self.has_executed(slot);

@@ -37,6 +37,11 @@ impl Counts {
             .context(|| format!("cannot create a directory in {}", parent.display()))
     }
 
+    /// Where the counts are written.
+    pub fn directory(&self) -> &Path {
+        self.0.path()
+    }
+
     /// The command that runs `command` and counts.
     pub fn command(&self, command: &[String]) -> Vec<String> {
         let file = |name: &str| self.0.path().join(name).display().to_string();

@@ -72,7 +72,7 @@ pub enum End {
     TimedOut,
     /// We killed it because it had printed more than [`OUTPUT_MAX`].
     OutputFull,
-    /// We killed it because it had all but filled the disk.
+    /// We killed it because it had all but filled the disk, or it left it so.
     DiskFull,
     /// We killed it because the user wants to stop now.
     Interrupted,
@@ -93,7 +93,7 @@ impl End {
             Self::OutputFull => {
                 format!("printed more than {} MiB and was killed", OUTPUT_MAX >> 20)
             }
-            Self::DiskFull => "filled the disk and was killed".to_owned(),
+            Self::DiskFull => "filled the disk and was ended".to_owned(),
             Self::Interrupted => "was interrupted".to_owned(),
         }
     }
@@ -208,7 +208,11 @@ pub fn run(job: &Job<'_>, interrupts: &Interrupts) -> Result<Finished> {
     }
     // Reaped by `wait4` for its resource use; duct's own wait would only find it gone.
     drop(handle);
-    let end = match (killed, used.code, used.signal) {
+    let end = match (
+        killed.or_else(|| full_disk(job.log)),
+        used.code,
+        used.signal,
+    ) {
         (Some(end), _, _) => end,
         (None, Some(code), _) => End::Exited(code),
         (None, None, signal) => End::Signaled(signal.unwrap_or(0)),
@@ -308,6 +312,10 @@ fn written_too_much(log: &Path) -> Option<End> {
     if printed > OUTPUT_MAX {
         return Some(End::OutputFull);
     }
+    full_disk(log)
+}
+
+fn full_disk(log: &Path) -> Option<End> {
     let free = super::host::disk_free_bytes(log.parent().unwrap_or(log));
     free.is_some_and(|free| free < DISK_FREE_MIN)
         .then_some(End::DiskFull)

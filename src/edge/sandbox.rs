@@ -156,6 +156,14 @@ impl Room {
         self.private.join("cache")
     }
 
+    /// What it may write. Nothing else that lasts: a file beside these would be there in the next run.
+    fn own_places(&self) -> Vec<PathBuf> {
+        [self.worktree.clone(), self.temporary(), self.cache()]
+            .into_iter()
+            .chain(self.writable.iter().cloned())
+            .collect()
+    }
+
     /// The variables that tell programs where they can write.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let text = |path: PathBuf| path.display().to_string();
@@ -192,10 +200,8 @@ impl Room {
                 mount("--ro-bind-try", &path, &path);
             }
         }
-        mount("--bind", &self.private, &self.private);
-        mount("--bind", &self.worktree, &self.worktree);
-        for path in &self.writable {
-            mount("--bind", path, path);
+        for path in self.own_places() {
+            mount("--bind", &path, &path);
         }
         // Through it we find the worktree's repository.
         let link = self.worktree.join(".git");
@@ -218,12 +224,8 @@ impl Room {
         if self.sandbox != Sandbox::Landlock {
             return Ok(None);
         }
-        let own = [&self.worktree, &self.private];
-        let places: Vec<&Path> = own
-            .into_iter()
-            .chain(&self.writable)
-            .map(PathBuf::as_path)
-            .collect();
+        let own = self.own_places();
+        let places: Vec<&Path> = own.iter().map(PathBuf::as_path).collect();
         landlock_rules::new(&places, log, self.network)
             .map(Some)
             .context(|| "cannot set up Landlock".to_owned())

@@ -1,86 +1,101 @@
-//! What git ignores in a slot: kept for the next session, shared between slots, or forgotten.
+//! What git ignores in a slot and the caches of build tools: as the session's start left them, for every
+//! slot that is made anew.
+//!
+//! What a candidate's build or run wrote there could lie in wait for the incumbent, the gate or a later
+//! candidate. So only a slot in which nothing but known code has run is ever copied, and whatever counts
+//! (confirmation, gate, claim) happens in slots made from that copy.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use git2::{Oid, Repository};
+use git2::{Oid, Repository, Status, StatusOptions};
 
-use super::addable::remove_unreadable;
+use super::slot_files;
 use super::slots::{SlotName, Slots};
-use super::tree::{copy_tree, remove_tree};
+use super::tree::copy_tree;
 use crate::error::{Context, Result};
 
 impl Slots {
-    fn cache(&self, slot: SlotName) -> PathBuf {
-        self.root.join("cache").join(slot.suffix())
+    fn clean_cache(&self) -> PathBuf {
+        self.root.join("cache")
     }
 
-    /// Moves the top-level entries that git ignores aside. Best effort: they are only a cache.
-    pub(super) fn save_cache(&self, slot: SlotName) {
-        let path = self.path(slot);
+    /// Whether there is a clean cache: slots made from now on are made with it.
+    pub fn has_clean_cache(&self) -> bool {
+        self.clean_cache().exists()
+    }
+
+    /// Keeps what was built in a slot in which nothing but known code has run, also for later sessions.
+    ///
+    /// # Errors
+    /// A file cannot be copied.
+    pub fn keep_clean_cache(&self, slot: SlotName) -> Result<()> {
+        slot_files::remove_special(&self.path(slot))?;
         let Some(repo) = self.open_slot(slot) else {
-            return;
-        };
-        let Ok(entries) = fs::read_dir(&path) else {
-            return;
-        };
-        remove_unreadable(&path);
-        let cache = self.cache(slot);
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            // Git tells directories by a slash at the end, as in the pattern `target/`.
-            let asked = Path::new(&name).join(if is_directory { "" } else { "." });
-            if name == ".git" || !is_directory || !repo.is_path_ignored(&asked).unwrap_or(false) {
-                continue;
-            }
-            let kept = cache.join(&name);
-            if kept.exists() && remove_tree(&kept).is_err() {
-                continue;
-            }
-            if fs::create_dir_all(&cache).is_ok() {
-                fs::rename(entry.path(), kept).ok();
-            }
-        }
-    }
-
-    /// Moves them back into a fresh worktree. Its files are newer than what was built from them, so
-    /// build tools build the project again and reuse its dependencies.
-    pub(super) fn restore_cache(&self, slot: SlotName) -> Result<()> {
-        let cache = self.cache(slot);
-        let Ok(entries) = fs::read_dir(&cache) else {
             return Ok(());
         };
-        for entry in entries.flatten() {
-            let target = self.path(slot).join(entry.file_name());
-            if !target.exists() {
-                fs::rename(entry.path(), &target)
-                    .context(|| format!("cannot move {} back", entry.path().display()))?;
+        // Renamed when whole: a copy cut short by a kill would look like a finished build.
+        let partial = self.root.join("new-cache");
+        let kept = self.clean_cache();
+        slot_files::remove(&partial)?;
+        fs::create_dir_all(partial.join("ignored"))
+            .context(|| format!("cannot create {}", partial.display()))?;
+        for path in ignored(&repo)? {
+            let (from, to) = (
+                self.path(slot).join(&path),
+                partial.join("ignored").join(&path),
+            );
+            if from
+                .symlink_metadata()
+                .is_ok_and(|metadata| metadata.is_dir())
+            {
+                copy_tree(&from, &to)?;
+            }
+        }
+        let tools = self.private(slot).join("cache");
+        if tools
+            .symlink_metadata()
+            .is_ok_and(|metadata| metadata.is_dir())
+        {
+            copy_tree(&tools, &partial.join("tools"))?;
+        }
+        slot_files::remove(&kept)?;
+        fs::rename(&partial, &kept).context(|| format!("cannot move {}", partial.display()))
+    }
+
+    /// Copies it into a slot that was just made. Its files are newer than what was built from them, so
+    /// build tools build the project again and reuse its dependencies.
+    pub(super) fn restore_cache(&self, slot: SlotName) -> Result<()> {
+        let cache = self.clean_cache();
+        let to_private = self.private(slot).join("cache");
+        for (from, to) in [
+            (cache.join("ignored"), self.path(slot)),
+            (cache.join("tools"), to_private),
+        ] {
+            if from.exists() {
+                copy_tree(&from, &to)?;
             }
         }
         Ok(())
     }
+}
 
-    /// Copies cargo's `target` of slot 0 into slot 1 when that has none, so that dependencies are
-    /// compiled once. Slot 1 must have been checked out after slot 0 was built: its sources are then
-    /// newer than the copy and the project's own crates are built anew, with slot 1's paths.
-    ///
-    /// # Errors
-    /// A file cannot be copied.
-    pub fn seed_cargo_target(&self) -> Result<()> {
-        let from = self.path(SlotName::Zero).join("target");
-        let to = self.path(SlotName::One).join("target");
-        if !from.join("CACHEDIR.TAG").exists() || to.exists() {
-            return Ok(());
-        }
-        // Renamed when whole: a copy cut short by a kill would look like a finished build.
-        let partial = self.root.join("seed");
-        if partial.exists() {
-            remove_tree(&partial)?;
-        }
-        copy_tree(&from, &partial)?;
-        fs::rename(&partial, &to).context(|| format!("cannot move {}", partial.display()))
-    }
+/// Directories that git ignores, whole; below the worktree.
+fn ignored(repo: &Repository) -> Result<Vec<PathBuf>> {
+    let mut options = StatusOptions::new();
+    options
+        .include_ignored(true)
+        .include_untracked(false)
+        .recurse_ignored_dirs(false);
+    let statuses = repo
+        .statuses(Some(&mut options))
+        .context(|| "cannot tell what git ignores".to_owned())?;
+    let paths = statuses
+        .iter()
+        .filter(|entry| entry.status().contains(Status::IGNORED))
+        .filter_map(|entry| entry.path().ok().map(PathBuf::from))
+        .collect();
+    Ok(paths)
 }
 
 /// Python trusts a `.pyc` whose source has the same size and the same time in whole seconds, so an

@@ -61,7 +61,7 @@ pub struct Config {
     #[serde(default)]
     pub guards: Vec<GuardSpec>,
 
-    /// The smallest gain worth keeping, percent of the metric in log units; above 0, to 50.
+    /// The smallest gain worth finding, percent of the metric in log units; above 0, to 50.
     #[serde(default = "default_min_effect_percent")]
     pub min_effect_percent: f64,
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::config::Config;
 use super::config_parts::DRIVER_WALL;
+use super::decision::exact::ExactRule;
 use super::decision::{Calibration, DecisionError, NoiseHistory, Params};
 use super::driver_metrics;
 use super::entry::Read;
@@ -223,6 +224,25 @@ impl SessionState {
         }
     }
 
+    /// How an exact primary metric is judged; `None` while it is noisy.
+    fn exact_rule(&self) -> Option<ExactRule> {
+        // A mean of several values has no smallest unit.
+        let is_noisy = self.is_demoted || self.opened.config.metric.is_composite();
+        self.calibration
+            .as_ref()?
+            .primary
+            .exact
+            .filter(|_| !is_noisy)
+    }
+
+    /// The rule's parameters for a claim for the whole session.
+    pub fn claim_params(&self) -> Params {
+        match self.exact_rule() {
+            Some(_) => self.params().for_exact(),
+            None => self.params(),
+        }
+    }
+
     /// The rule's parameters.
     pub fn params(&self) -> Params {
         self.opened.config.params()
@@ -356,10 +376,7 @@ impl SessionState {
             params,
             primary,
             // A mean of several values has no smallest unit.
-            exact: calibration
-                .primary
-                .exact
-                .filter(|_| !self.is_demoted && !self.opened.config.metric.is_composite()),
+            exact: self.exact_rule(),
             scale,
             guards,
             self_report,

@@ -165,10 +165,14 @@ fn review(session: &SessionSummary) -> Option<String> {
         return None;
     }
     let start = format::short_id(&line.start);
-    Some(format!(
-        "review:  git log -p {start}..{branch}\nmerge:   git merge {branch}\n",
-        branch = line.branch
-    ))
+    let branch = &line.branch;
+    let next = match session.claim_state() {
+        ClaimState::Better(_) => format!("merge:   git merge {branch}\n"),
+        // Nobody should merge what is not shown to be better.
+        ClaimState::Nothing(_) => "check:   autoresearch ablate\n".to_owned(),
+        ClaimState::NotMeasured | ClaimState::Outdated(_) => String::new(),
+    };
+    Some(format!("review:  git log -p {start}..{branch}\n{next}"))
 }
 
 #[cfg(test)]

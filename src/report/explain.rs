@@ -1,5 +1,6 @@
 //! `explain N`: a verdict taken apart, for a terminal.
 
+use super::closing::plural;
 use super::format;
 use crate::flow::decision::{Direction, ReplayPoint};
 use crate::flow::entry::Segment;
@@ -38,7 +39,7 @@ pub fn text(explanation: &Explanation, line: &RunLine, segment: &Segment) -> Str
     field("why", &why(explanation, line, direction));
     for (index, guard) in explanation.guards.iter().enumerate() {
         let label = if index == 0 { "guards" } else { "" };
-        field(label, &guard_words(guard));
+        field(label, &guard_words(guard, segment));
     }
     if let Some(more) = explanation.more {
         field("more data", &more_words(more, direction));
@@ -57,11 +58,14 @@ fn recomputed(explanation: &Explanation, line: &RunLine) -> String {
                 "nothing to recompute: it ended before the first pair".to_owned()
             }
             Recomputed::EndedFromOutside => format!(
-                "the same: {} pairs without a verdict when it was ended",
-                line.pairs.len()
+                "the same: {} without a verdict when it was ended",
+                count(line.pairs.len(), "pair")
             ),
             Recomputed::Verdict(_) | Recomputed::ReachesGate => {
-                format!("the same, from {} recorded pairs", line.pairs.len())
+                format!(
+                    "the same, from {}",
+                    count(line.pairs.len(), "recorded pair")
+                )
             }
         };
     }
@@ -98,33 +102,37 @@ fn rule(explanation: &Explanation, segment: &Segment) -> String {
     )
 }
 
+fn count(number: usize, noun: &str) -> String {
+    plural(number as u64, noun)
+}
+
 /// A scale in log units, as percent.
 fn percent_of(log: f64) -> String {
     format!("{:.2} %", log.exp_m1() * 100.0)
 }
 
 fn why(explanation: &Explanation, line: &RunLine, direction: Direction) -> String {
-    let screened = explanation.screen.len();
+    let screened = count(explanation.screen.len(), "pair");
     let last = explanation.screen.last();
     let e = last.map_or(String::new(), |point| e_value(point.ln_e));
     let fresh = || {
         let gain = explanation.estimate.as_ref();
         let gain = gain.map_or(String::new(), |gain| format::gain(direction, gain));
         format!(
-            "{} fresh pairs, slots swapped: {gain}",
-            explanation.confirm.len()
+            "{}, slots swapped: {gain}",
+            count(explanation.confirm.len(), "fresh pair")
         )
     };
     let reached = match last {
         Some(_) if !explanation.confirm.is_empty() => {
-            format!("the evidence reached E = {e} after {screened} pairs\n")
+            format!("the evidence reached E = {e} after {screened}\n")
         }
         _ => String::new(),
     };
     let words = match line.reason {
         Reason::NoGain => match last {
             Some(point) => format!(
-                "LR fell to {:.3} after {screened} pairs: they speak against a gain of {} (E = {e})",
+                "LR fell to {:.3} after {screened}: they speak against a gain of {} (E = {e})",
                 point.lr.exp(),
                 percent_of(explanation.rule.delta)
             ),
@@ -132,11 +140,15 @@ fn why(explanation: &Explanation, line: &RunLine, direction: Direction) -> Strin
         },
         Reason::Inconclusive => {
             format!(
-                "E = {e} after {screened} pairs: neither shown nor excluded ({})",
+                "E = {e} after {screened}: neither shown nor excluded ({})",
                 line.detail
             )
         }
         Reason::NotConfirmed => format!("{}, which is not above 0", fresh()),
+        Reason::Improved if super::reason::is_of_unsure_size(line) => format!(
+            "{}: the estimate is above 0, which is what is asked; its interval is not, so how much it gains is not sure",
+            fresh()
+        ),
         Reason::Improved => format!("{}, which is above 0", fresh()),
         Reason::PlaceboPassed => format!("{}; it changed nothing, so it was luck", fresh()),
         Reason::GuardFailed | Reason::GuardUndecided => line.detail.clone(),
@@ -149,18 +161,18 @@ fn why(explanation: &Explanation, line: &RunLine, direction: Direction) -> Strin
     format::printable(&format!("{reached}{words}"))
 }
 
-fn guard_words(guard: &GuardResult) -> String {
+fn guard_words(guard: &GuardResult, segment: &Segment) -> String {
     let outcome = match guard.outcome {
         GuardOutcome::Pass => "not worse than its tolerance",
         GuardOutcome::Fail => "WORSE than its tolerance",
         GuardOutcome::Undecided => "undecided",
     };
     format!(
-        "{}: {outcome}; median gain {} over {} pairs, tolerance {}, noise {}",
+        "{}: {outcome}; median gain {} over {}, tolerance {}, noise {}",
         format::one_line(&guard.name),
         format::signed_percent(guard.median_percent),
-        guard.pairs,
-        percent_of(guard.tolerance_log),
+        plural(u64::from(guard.pairs), "pair"),
+        super::guard::tolerance(guard, segment),
         percent_of(guard.scale)
     )
 }
@@ -169,7 +181,7 @@ fn more_words(more: MoreData, direction: Direction) -> String {
     match more {
         MoreData::Pairs { further } => format!(
             "the evidence was growing; at its mean rate E would reach the line {} later",
-            super::closing::plural(u64::from(further), "pair")
+            plural(u64::from(further), "pair")
         ),
         MoreData::NoGainInSight { needed_gain } => format!(
             "the pairs point to no gain, so more of them would not have kept it; one of {} would have been",

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::closing::plural;
 use super::format;
 use crate::flow::decision::Direction;
 use crate::flow::finalize::{Group, Measured, Piece, Plan, Said, plain_message, trailers};
@@ -247,9 +248,9 @@ pub fn text(groups: &[Finished], direction: Direction) -> String {
                 ", not shown to be better"
             };
             text.push_str(&format!(
-                "  alone {} ({} pairs){better}\n",
+                "  alone {} ({}){better}\n",
                 format::gain(direction, &measured.gain),
-                measured.gain.pairs
+                plural(u64::from(measured.gain.pairs), "pair")
             ));
         }
         for line in format::printable(&group.detail).lines().take(12) {

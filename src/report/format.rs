@@ -9,6 +9,12 @@ pub fn signed_percent(value: f64) -> String {
     format!("{} %", signed(value))
 }
 
+/// A gain in percent; with a `~` before one that was seen while screening, which claims nothing.
+pub fn gain_percent(value: f64, is_confirmed: bool) -> String {
+    let mark = if is_confirmed { "" } else { "~" };
+    format!("{mark}{}", signed_percent(value))
+}
+
 /// `+5.2`, one decimal, two below 1; never `-0.0`.
 fn signed(value: f64) -> String {
     let decimals = if value.abs() < 0.995 { 2 } else { 1 };

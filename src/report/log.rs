@@ -5,7 +5,7 @@ use comfy_table::{
 };
 
 use super::format;
-use super::reason::verdict;
+use super::reason::{short_verdict, verdict};
 use super::row::Row;
 use super::rows::{Rows, Sort};
 use crate::flow::record::{GateOutcome, GuardOutcome, Status};
@@ -13,7 +13,7 @@ use crate::flow::record::{GateOutcome, GuardOutcome, Status};
 /// How text is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
-    /// Columns of the terminal; lines are no longer where that is possible.
+    /// Columns of the terminal; lines are no longer where that is possible. [`u16::MAX`] cuts nothing.
     pub width: u16,
     /// Whether to use colour. Nothing is said by colour alone.
     pub color: bool,
@@ -21,8 +21,13 @@ pub struct Layout {
 
 /// Columns kept for the description, when it has so many.
 const DESCRIPTION_MIN: usize = 24;
+/// With less than this it says nothing and goes.
+const DESCRIPTION_LEAST: usize = 6;
 /// Between two columns.
 const GAP: usize = 2;
+
+/// What a cell of a row says.
+type CellOf = fn(&Row) -> String;
 
 /// One column; those that are not required go first when the width is short, the last of them
 /// before the others.
@@ -67,17 +72,15 @@ pub fn table(rows: &Rows, layout: Layout) -> String {
     if rows.is_empty() {
         return "no runs\n".to_owned();
     }
-    let columns = fit(columns(rows), usize::from(layout.width));
+    let columns = fit(columns(rows), rows, usize::from(layout.width));
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(layout.width)
-        .set_header(
-            columns
-                .iter()
-                .map(|column| Cell::new(column.header).set_alignment(column.alignment)),
-        );
+        .set_header(one_high(columns.iter().map(|column| {
+            Cell::new(column.header).set_alignment(column.alignment)
+        })));
     if layout.color {
         table.enforce_styling();
     } else {
@@ -91,9 +94,7 @@ pub fn table(rows: &Rows, layout: Layout) -> String {
                 Some(_) | None => cell,
             }
         });
-        let mut line = comfy_table::Row::from(cells.collect::<Vec<_>>());
-        line.max_height(1);
-        table.add_row(line);
+        table.add_row(one_high(cells));
     }
     for (column, shown) in table.column_iter_mut().zip(&columns) {
         let gap = if shown.header == DESCRIPTION { 0 } else { GAP };
@@ -106,22 +107,28 @@ pub fn table(rows: &Rows, layout: Layout) -> String {
     format!("{}\n{}", table.trim_fmt(), footer(rows))
 }
 
+/// A row whose cells are cut, not wrapped.
+fn one_high(cells: impl Iterator<Item = Cell>) -> comfy_table::Row {
+    let mut row = comfy_table::Row::from(cells.collect::<Vec<_>>());
+    row.max_height(1);
+    row
+}
+
 const VERDICT: &str = "verdict";
+const GAIN: &str = "gain";
 const DESCRIPTION: &str = "description";
 
 /// Every column that has anything to say, in the order shown.
 fn columns(rows: &Rows) -> Vec<Column> {
     use CellAlignment::{Left, Right};
-    let optional = |header, alignment, cell: fn(&Row) -> String| {
-        Column::new(header, false, alignment, rows, cell)
-    };
-    let required = |header, alignment, cell: fn(&Row) -> String| {
-        Column::new(header, true, alignment, rows, cell)
-    };
+    let optional =
+        |header, alignment, cell: CellOf| Column::new(header, false, alignment, rows, cell);
+    let required =
+        |header, alignment, cell: CellOf| Column::new(header, true, alignment, rows, cell);
     let mut columns = vec![
         required("run", Right, |row| row.run.to_string()),
         required(VERDICT, Left, |row| verdict(row.status, row.reason)),
-        required("gain", Left, gain),
+        required(GAIN, Left, gain),
         optional("metric", Left, metric),
         optional("guards", Left, |row| {
             guards(row).unwrap_or(NOTHING.to_owned())
@@ -145,33 +152,47 @@ fn columns(rows: &Rows) -> Vec<Column> {
     columns
 }
 
-/// Takes optional columns away until the description has room.
-fn fit(mut columns: Vec<Column>, width: usize) -> Vec<Column> {
-    loop {
-        let needed: usize = columns
-            .iter()
-            .map(|column| match column.header {
-                DESCRIPTION => column.width().min(DESCRIPTION_MIN),
-                _ => column.width() + GAP,
-            })
-            .sum();
-        let last_optional = columns.iter().rposition(|column| !column.is_required);
-        match last_optional {
-            Some(index) if needed > width => drop(columns.remove(index)),
-            Some(_) | None => return columns,
+/// Takes optional columns away until the description has room, then the intervals, then the status
+/// from verdicts that have a reason, and at last the description.
+fn fit(mut columns: Vec<Column>, rows: &Rows, width: usize) -> Vec<Column> {
+    let needed = |columns: &[Column], description: usize| -> usize {
+        let widths = columns.iter().map(|column| match column.header {
+            DESCRIPTION => column.width().min(description),
+            _ => column.width() + GAP,
+        });
+        widths.sum()
+    };
+    let shorter: [(&str, CellOf); 2] = [
+        (GAIN, gain_without_interval),
+        (VERDICT, |row| short_verdict(row.status, row.reason)),
+    ];
+    let mut shorter = shorter.into_iter();
+    while needed(&columns, DESCRIPTION_MIN) > width {
+        if let Some(index) = columns.iter().rposition(|column| !column.is_required) {
+            columns.remove(index);
+            continue;
+        }
+        let Some((header, cell)) = shorter.next() else {
+            break;
+        };
+        for column in columns.iter_mut().filter(|column| column.header == header) {
+            column.cells = rows.iter().map(cell).collect();
         }
     }
+    if needed(&columns, DESCRIPTION_LEAST) > width {
+        columns.retain(|column| column.header != DESCRIPTION);
+    }
+    columns
 }
 
 pub(crate) fn gain(row: &Row) -> String {
     let Some(gain) = row.gain else {
         return NOTHING.to_owned();
     };
-    let mark = if gain.confirmed { "" } else { "~" };
-    let estimate = format::signed_percent(gain.percent);
+    let estimate = gain_without_interval(row);
     match (gain.percent_lo, gain.percent_hi) {
-        (Some(lo), Some(hi)) => format!("{mark}{estimate} {}", format::bracket(lo, hi)),
-        (_, None) | (None, _) => format!("{mark}{estimate}"),
+        (Some(lo), Some(hi)) => format!("{estimate} {}", format::bracket(lo, hi)),
+        (_, None) | (None, _) => estimate,
     }
 }
 
@@ -185,6 +206,12 @@ pub(crate) fn metric(row: &Row) -> String {
         (None, Some(value)) => format::value_with_unit(value, &row.unit),
         (_, None) => NOTHING.to_owned(),
     }
+}
+
+fn gain_without_interval(row: &Row) -> String {
+    row.gain.map_or(NOTHING.to_owned(), |gain| {
+        format::gain_percent(gain.percent, gain.confirmed)
+    })
 }
 
 /// `rss_kib -12.0 % fail, p99_us +3.1 %`: the guards that moved; `None` when none did.

@@ -76,17 +76,13 @@ fn ideas(review: &Review, session: &Session) -> String {
     }
     let mut text = "\n<details><summary>Ideas and their fate</summary>\n\n| by | idea | runs | kept | best gain |\n|---|---|--:|--:|--:|\n".to_owned();
     for fate in fates.iter().take(IDEAS_MAX) {
-        let best = fate
-            .best_percent
-            .map(format::signed_percent)
-            .unwrap_or_default();
         text.push_str(&format!(
             "| {} | {} | {} | {} | {} |\n",
             escaped(&fate.proposer),
             escaped(fate.idea.as_deref().unwrap_or("")),
             fate.runs.len(),
             fate.kept,
-            best
+            escaped(&fate.best_gain().unwrap_or_default())
         ));
     }
     more(&mut text, fates.len(), IDEAS_MAX);
@@ -150,6 +146,7 @@ mod tests {
     use super::*;
     use crate::flow::entry::Read;
     use crate::flow::ledger::samples;
+    use crate::flow::record::Reason;
     use crate::report::review::Builder;
 
     fn review(lines: &[String]) -> Review {
@@ -184,6 +181,35 @@ mod tests {
             text.contains("| ideas | batch-writes | 1 | 1 | +10.0 % |"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_best_gain_of_an_idea_is_marked_as_log_marks_it() {
+        let mut seen = samples::ended(1, Reason::NoGain, "");
+        let mut confirmed = samples::kept(2);
+        confirmed.reason = Reason::GateFailed;
+        confirmed.status = confirmed.reason.status();
+        for (line, idea) in [(&mut seen, "seen"), (&mut confirmed, "confirmed")] {
+            line.origin.idea = Some(idea.to_owned());
+        }
+        let review = review(&[
+            samples::config(),
+            samples::run(seen),
+            samples::run(confirmed),
+        ]);
+        let text = text(&review);
+        for row in [
+            "| ideas | seen | 1 | 0 | \\~+0.20 % |",
+            "| ideas | confirmed | 1 | 0 | +10.0 % |",
+        ] {
+            assert!(text.contains(row), "{text}");
+        }
+        let html = crate::report::html::page(&review, &Default::default());
+        assert!(
+            html.contains(">~+0.20 %<") && html.contains(">+10.0 %<"),
+            "{html}"
+        );
+        assert!(!html.contains("~+10.0 %"), "the runs and the ideas agree");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What `show N` says of the runs themselves: the driver's figures, digests, held-out inputs.
 
+use super::closing::plural;
 use super::format;
 use crate::flow::record::{Pair, SelfReport};
 use crate::flow::trial::TrialResult;
@@ -51,10 +52,11 @@ pub fn digests(pairs: &[Pair]) -> String {
         .iter()
         .filter(|check| !check.differ.is_empty())
         .count();
+    let pairs = plural(checks.len() as u64, "pair");
     match (checks.len(), differ) {
         (0, _) => String::new(),
-        (pairs, 0) => format!("{names}, equal on both sides of {pairs} pairs"),
-        (pairs, _) => format!("{names}, compared in {pairs} pairs: DIFFER"),
+        (_, 0) => format!("{names}, equal on both sides of {pairs}"),
+        (_, _) => format!("{names}, compared in {pairs}: DIFFER"),
     }
 }
 
@@ -62,7 +64,10 @@ pub fn digests(pairs: &[Pair]) -> String {
 pub fn held_out(pairs: &[Pair]) -> String {
     match pairs.iter().filter(|pair| pair.hold_out.is_some()).count() {
         0 => String::new(),
-        count => format!("{count} confirmation pairs with inputs of their own"),
+        count => format!(
+            "{} with inputs of their own",
+            plural(count as u64, "confirmation pair")
+        ),
     }
 }
 
@@ -119,11 +124,11 @@ mod tests {
         let mut other = equal.clone();
         assert_eq!(
             digests(&[equal.clone(), pair()]),
-            "3, equal on both sides of 1 pairs"
+            "3, equal on both sides of 1 pair"
         );
         assert_eq!(
             held_out(&[equal.clone()]),
-            "1 confirmation pairs with inputs of their own"
+            "1 confirmation pair with inputs of their own"
         );
         let check = other.digests.as_mut().expect("there are digests");
         check

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod explain;
 pub mod finalize;
 pub mod format;
+pub mod guard;
 pub mod html;
 pub mod log;
 pub mod markdown;

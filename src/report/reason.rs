@@ -1,7 +1,7 @@
 //! A verdict in words: the short form of a table, and a plain sentence.
 
 use crate::flow::entry::Entry;
-use crate::flow::record::{Reason, Status};
+use crate::flow::record::{Reason, RunLine, Status};
 
 /// `keep`, `discard: no gain`; the status alone where the log gives no reason.
 pub fn verdict(status: Status, reason: Option<Reason>) -> String {
@@ -19,9 +19,20 @@ pub fn verdict(status: Status, reason: Option<Reason>) -> String {
     }
 }
 
+/// The same without the status where there is a reason: `no gain`.
+pub fn short_verdict(status: Status, reason: Option<Reason>) -> String {
+    match reason {
+        Some(reason) if status != Status::Keep => reason.describe().to_owned(),
+        _ => verdict(status, reason),
+    }
+}
+
 /// What the verdict means, for someone who has not read the documentation.
 pub fn sentence(entry: &Entry) -> &'static str {
     match entry.reason {
+        Some(Reason::Improved) if entry.line().is_some_and(is_of_unsure_size) => {
+            "Better on fresh pairs and committed; how much is not sure."
+        }
         Some(reason) => explain(reason),
         None => match entry.status {
             Status::Keep => "Kept by the program that wrote this log.",
@@ -30,6 +41,13 @@ pub fn sentence(entry: &Entry) -> &'static str {
             Status::ChecksFailed => "Its correctness checks failed.",
         },
     }
+}
+
+/// Whether a kept run's own pairs do not exclude that it gained nothing. The screening's evidence, of
+/// other pairs, kept it.
+pub(super) fn is_of_unsure_size(line: &RunLine) -> bool {
+    let lo = line.estimate.as_ref().and_then(|gain| gain.lo);
+    lo.is_some_and(|lo| lo <= 0.0)
 }
 
 fn explain(reason: Reason) -> &'static str {

@@ -3,6 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
+use super::closing::plural;
 use super::format;
 use crate::flow::decision::Direction;
 use crate::flow::record::Gain;
@@ -92,7 +93,7 @@ pub fn table(comparisons: &[Comparison], width: Option<u16>) -> String {
 
 fn gain(direction: Direction, gain: Option<&Gain>, nothing: &str) -> String {
     gain.map_or(nothing.to_owned(), |gain| {
-        let pairs = gain.pairs;
-        format!("{}  ({pairs} pairs)", format::gain(direction, gain))
+        let pairs = plural(u64::from(gain.pairs), "pair");
+        format!("{}  ({pairs})", format::gain(direction, gain))
     })
 }

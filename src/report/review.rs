@@ -7,7 +7,7 @@ mod run;
 use serde_json::{Value, json};
 
 pub use idea::{Fate, fates};
-pub use run::{Detail, Evidence, MetricChange, PhaseGains};
+pub use run::{Detail, Evidence, GuardShown, MetricChange, PhaseGains};
 
 use super::row::Row;
 use super::status;
@@ -110,7 +110,7 @@ impl Builder {
                 let session = self.past.session.as_ref();
                 let setup = session.and_then(|session| session.trial_setup());
                 self.current().cost_usd += cost_usd(line);
-                Detail::of_ours(entry, line, setup, &mut self.explainer)?
+                Detail::of_ours(entry, line, segment, setup, &mut self.explainer)?
             }
             None => Detail::of_foreign(entry),
         };

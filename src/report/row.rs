@@ -130,7 +130,8 @@ impl Row {
     }
 }
 
-fn row_gain(line: &RunLine, direction: Direction) -> Option<RowGain> {
+/// The estimate of a run; `None` when it has none.
+pub fn row_gain(line: &RunLine, direction: Direction) -> Option<RowGain> {
     let gain = line.estimate.as_ref()?;
     let percent = |log| percent_better(direction, log);
     Some(RowGain {

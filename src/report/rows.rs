@@ -22,7 +22,7 @@ pub enum Sort {
     Gain,
     /// Most time spent first
     Time,
-    /// Best primary metric first
+    /// Best primary metric first, segment by segment, the last one on top
     Metric,
 }
 
@@ -49,6 +49,21 @@ pub struct Filter {
     pub limit: Option<usize>,
 }
 
+impl Sort {
+    /// What a row is sorted by, larger first; `None` where it has no such figure.
+    fn figure(self, row: &Row) -> Option<f64> {
+        match self {
+            Self::Run => None,
+            Self::Gain => row.gain.map(|gain| gain.log),
+            Self::Time => row.seconds,
+            Self::Metric => row.metric.map(|value| match row.direction {
+                Direction::Lower => -value,
+                Direction::Higher => value,
+            }),
+        }
+    }
+}
+
 impl Filter {
     fn wants(&self, entry: &Entry, segment: &Segment) -> bool {
         let line = entry.line();
@@ -65,19 +80,14 @@ impl Filter {
 
     /// Which of two rows comes first. Runs without the figure come last, whichever way round.
     fn compare(&self, a: &Row, b: &Row) -> Ordering {
-        let figure = |row: &Row| match self.sort {
-            Sort::Run => None,
-            Sort::Gain => row.gain.map(|gain| gain.log),
-            Sort::Time => row.seconds,
-            Sort::Metric => row.metric.map(|value| match row.direction {
-                Direction::Lower => -value,
-                Direction::Higher => value,
-            }),
-        };
+        // What is measured, its unit and which way it is better may differ between segments.
+        if self.sort == Sort::Metric && a.segment != b.segment {
+            return b.segment.cmp(&a.segment);
+        }
         let turned = |order: Ordering| {
             if self.reverse { order.reverse() } else { order }
         };
-        match (figure(a), figure(b)) {
+        match (self.sort.figure(a), self.sort.figure(b)) {
             (Some(a), Some(b)) => turned(b.total_cmp(&a)),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
@@ -175,6 +185,13 @@ impl Rows {
     /// What they are sorted by.
     pub fn sort(&self) -> Sort {
         self.filter.sort
+    }
+
+    /// Whether there are runs and none has the figure that they should be sorted by.
+    pub fn lack_figure(&self) -> bool {
+        let sort = self.filter.sort;
+        let has_figure = |row: &Row| sort.figure(row).is_some();
+        sort != Sort::Run && !self.is_empty() && !self.rows.iter().any(has_figure)
     }
 
     /// Whether nothing matched.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::closing::plural;
 use super::reason::{sentence, verdict};
 use super::row::Row;
 use super::strip::{self, strips};
@@ -90,7 +91,10 @@ fn ours(page: &mut Page, line: &RunLine, segment: &Segment, columns: usize) {
         &medians(line, segment),
     );
     for (index, guard) in line.guards.iter().enumerate() {
-        page.field(if index == 0 { "guards" } else { "" }, &guard_text(guard));
+        page.field(
+            if index == 0 { "guards" } else { "" },
+            &guard_text(guard, segment),
+        );
     }
     page.field(
         "self-report",
@@ -108,7 +112,7 @@ fn ours(page: &mut Page, line: &RunLine, segment: &Segment, columns: usize) {
     }
     let cells = columns.saturating_sub(strip::BESIDE + INDENT.len());
     let cells = cells.saturating_sub(1).clamp(8, strip::CELLS - 1) | 1;
-    let strips = strips(&line.pairs, segment, cells);
+    let strips = strips(&line.pairs, segment, line.estimate.as_ref(), cells);
     if !strips.is_empty() {
         page.gap();
         page.line("gain by pair (digits count pairs, | is no gain, better is right)");
@@ -149,8 +153,8 @@ fn gain(line: &RunLine, segment: &Segment) -> String {
     let mut text = format!("{change} {}", format::one_line(&segment.metric_name));
     if let Some(interval) = format::interval(segment.direction, gain) {
         text.push_str(&format!(
-            "\n95 % interval of the gain {interval} %, {} pairs",
-            gain.pairs
+            "\n95 % interval of the gain {interval} %, {}",
+            plural(u64::from(gain.pairs), "pair")
         ));
     }
     if !super::row::is_confirmed(line) {
@@ -172,18 +176,18 @@ fn medians(line: &RunLine, segment: &Segment) -> String {
     }
 }
 
-fn guard_text(guard: &GuardResult) -> String {
+fn guard_text(guard: &GuardResult, segment: &Segment) -> String {
     let outcome = match guard.outcome {
         GuardOutcome::Pass => "pass",
         GuardOutcome::Fail => "FAIL",
         GuardOutcome::Undecided => "undecided",
     };
     format!(
-        "{}: {outcome}, median gain {} over {} pairs, tolerance {:.1} %",
+        "{}: {outcome}, median gain {} over {}, tolerance {}",
         format::one_line(&guard.name),
         format::signed_percent(guard.median_percent),
-        guard.pairs,
-        guard.tolerance_log * 100.0
+        plural(u64::from(guard.pairs), "pair"),
+        super::guard::tolerance(guard, segment)
     )
 }
 

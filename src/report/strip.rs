@@ -6,7 +6,7 @@ use crate::flow::decision::Direction;
 use crate::flow::entry::Segment;
 use crate::flow::measure::percent_better;
 use crate::flow::metric::median;
-use crate::flow::record::{Pair, Phase};
+use crate::flow::record::{Gain, Pair, Phase};
 
 use super::format;
 
@@ -34,12 +34,13 @@ pub fn log_gain(pair: &Pair, segment: &Segment) -> Option<f64> {
     })
 }
 
-/// One line a phase: its name, its pairs, their median gain, and a strip on which a digit counts
+/// One line a phase: its name, its pairs, their median gain (of the fresh pairs the run's `estimate`,
+/// which is what is claimed of them and need not be their median), and a strip on which a digit counts
 /// the pairs of that gain (`+` is ten or more) and `|` stands at no gain. All strips share the
 /// scale in the last line. Empty when no pair has a gain; warm-ups are left out. `cells` is the
 /// width of a strip, odd and at least 3.
-pub fn strips(pairs: &[Pair], segment: &Segment, cells: usize) -> String {
-    let phases: Vec<(&str, Vec<f64>)> = [
+pub fn strips(pairs: &[Pair], segment: &Segment, estimate: Option<&Gain>, cells: usize) -> String {
+    let phases: Vec<(Phase, &str, Vec<f64>)> = [
         (Phase::Screen, "screen"),
         (Phase::Confirm, "confirm"),
         (Phase::Guard, "guards"),
@@ -50,17 +51,18 @@ pub fn strips(pairs: &[Pair], segment: &Segment, cells: usize) -> String {
     .map(|(phase, name)| {
         let of_phase = pairs.iter().filter(|pair| pair.phase == phase);
         (
+            phase,
             name,
             of_phase
                 .filter_map(|pair| log_gain(pair, segment))
                 .collect(),
         )
     })
-    .filter(|(_, gains): &(_, Vec<f64>)| !gains.is_empty())
+    .filter(|(_, _, gains): &(_, _, Vec<f64>)| !gains.is_empty())
     .collect();
     let all: Vec<f64> = phases
         .iter()
-        .flat_map(|(_, gains)| gains)
+        .flat_map(|(_, _, gains)| gains)
         .copied()
         .collect();
     if all.is_empty() {
@@ -72,11 +74,14 @@ pub fn strips(pairs: &[Pair], segment: &Segment, cells: usize) -> String {
         .fold(1e-4_f64, |reach, gain| reach.max(gain.abs()));
     let percent = |log| format::signed_percent(percent_better(segment.direction, log));
     let mut text = String::new();
-    for (name, gains) in &phases {
+    for (phase, name, gains) in &phases {
+        let (word, figure) = match estimate.filter(|_| *phase == Phase::Confirm) {
+            Some(gain) => ("gain", format::signed_percent(gain.percent)),
+            None => ("median", percent(median(gains))),
+        };
         text.push_str(&format!(
-            "{name:<10} {:>3}  median {:>8}  [{}]\n",
+            "{name:<10} {:>3}  {word:<6} {figure:>8}  [{}]\n",
             gains.len(),
-            percent(median(gains)),
             strip(gains, reach, cells)
         ));
     }
@@ -138,7 +143,7 @@ mod tests {
             samples::pair(Phase::Confirm, 100.0, 90.0),
             samples::pair(Phase::Confirm, 100.0, 90.0),
         ];
-        let text = strips(&pairs, &segment(), CELLS);
+        let text = strips(&pairs, &segment(), None, CELLS);
         assert_eq!(
             text,
             "\
@@ -150,20 +155,38 @@ confirm      2  median  +10.0 %  [....................|...................2]
     }
 
     #[test]
+    fn the_fresh_pairs_stand_beside_what_is_claimed_of_them_and_the_others_beside_their_median() {
+        let pairs = [
+            samples::pair(Phase::Screen, 100.0, 99.0),
+            samples::pair(Phase::Confirm, 100.0, 101.0),
+        ];
+        let gain = samples::gain(0.0011, 0.001);
+        let text = strips(&pairs, &segment(), Some(&gain), CELLS);
+        assert!(
+            text.contains("screen       1  median   +1.0 %  ["),
+            "{text}"
+        );
+        assert!(
+            text.contains("confirm      1  gain    +0.11 %  ["),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn a_narrow_strip_keeps_its_middle_and_its_ends() {
         let pairs = [
             samples::pair(Phase::Screen, 100.0, 100.0),
             samples::pair(Phase::Screen, 100.0, 110.0),
             samples::pair(Phase::Screen, 100.0, 90.0),
         ];
-        let text = strips(&pairs, &segment(), 9);
+        let text = strips(&pairs, &segment(), None, 9);
         assert!(text.contains("[1...1...1]"), "{text}");
     }
 
     #[test]
     fn pairs_without_values_have_no_strip() {
-        assert_eq!(strips(&[], &segment(), CELLS), "");
+        assert_eq!(strips(&[], &segment(), None, CELLS), "");
         let pair = samples::pair(Phase::Screen, 0.0, 0.0);
-        assert_eq!(strips(&[pair], &segment(), CELLS), "");
+        assert_eq!(strips(&[pair], &segment(), None, CELLS), "");
     }
 }

@@ -82,10 +82,7 @@ fn verdict(row: &Row) -> String {
 
 /// Without the status, which its sign says.
 fn short_verdict(row: &Row) -> String {
-    match row.reason {
-        Some(reason) if row.status != Status::Keep => reason.describe().to_owned(),
-        _ => verdict(row),
-    }
+    reason::short_verdict(row.status, row.reason)
 }
 
 fn columns(width: u16) -> Vec<&'static Column> {

@@ -108,7 +108,17 @@ fn with_mounts(project: &Project, mounts: &str, arguments: &[&str]) -> Option<Ou
 
 #[test]
 fn a_candidate_that_fills_the_disk_is_killed_and_what_it_wrote_is_gone() {
-    let attack = "cat /dev/zero > src/fill 2> /dev/null; exec sleep 600\n";
+    filled_by("cat /dev/zero > src/fill 2> /dev/null; exec sleep 600\n");
+}
+
+#[test]
+fn a_candidate_that_fills_the_disk_and_ends_is_blamed_and_not_the_incumbent_that_runs_next() {
+    filled_by("fallocate -l 200M src/fill\n");
+    filled_by("mkdir -p ignored; fallocate -l 200M ignored/fill\n");
+    filled_by("fallocate -l 200M \"$XDG_CACHE_HOME/fill\"\n");
+}
+
+fn filled_by(attack: &str) {
     let project = Project::with_config(SCRIPT, &config("\"limits\": {\"disk_free_mib\": 100}"));
     project.ideas(&[("attack", &[("src/attack", attack)]), ("next", &[HARMLESS])]);
     fs::create_dir(project.work_dir()).expect("a place for the disk");
@@ -132,7 +142,7 @@ fn a_candidate_that_fills_the_disk_is_killed_and_what_it_wrote_is_gone() {
         ]
     );
     assert!(
-        detail(&project).starts_with("autoresearch.sh filled the disk and was killed"),
+        detail(&project).starts_with("autoresearch.sh filled the disk and was ended"),
         "{}",
         detail(&project)
     );

@@ -361,8 +361,8 @@ fn without_a_sandbox_lock_files_that_are_taken_away_and_a_changed_backlog_spoil_
 fn what_a_run_leaves_behind_is_gone_before_the_next() {
     // A result kept anywhere it can write makes every later run cheaper.
     let script = "#!/usr/bin/env bash\nset -e\ncost=$(cat src/cost.txt)\n\
-        for c in src/cache ignored/cache sub/deep/cache \"$TMPDIR/cache\" \"$XDG_CACHE_HOME/cache\" /tmp/cache-$UID; do\n\
-        if [ -e src/attack ]; then mkdir -p \"${c%/*}\"; if [ -e \"$c\" ]; then cost=1; else (echo x > \"$c\") 2> /dev/null || true; fi; fi; done\n\
+        for c in src/cache ignored/cache sub/deep/cache \"$TMPDIR/cache\" \"$XDG_CACHE_HOME/cache\" \"${TMPDIR%/*}/memo\" /tmp/cache-$UID; do\n\
+        if [ -e src/attack ]; then mkdir -p \"${c%/*}\" 2> /dev/null || true; if [ -e \"$c\" ]; then cost=1; else (echo x > \"$c\") 2> /dev/null || true; fi; fi; done\n\
         if [ -e src/attack ]; then echo 1 > src/cost.txt; fi\necho \"METRIC cost=$cost\"\n";
     for sandbox in sandboxes() {
         let config = config(&format!(

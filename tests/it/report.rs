@@ -1,15 +1,13 @@
-//! `log`, `status` and `report` on real ledgers, and the report in a browser where there is one.
+//! `log`, `status` and `report` on real ledgers, and how the report is served.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::ledger_of;
 use crate::support::{EXACT_SCRIPT, Project};
 
 const IDEAS: &[(&str, &[(&str, &str)])] = &[
@@ -104,6 +102,50 @@ fn log_filters_sorts_and_prints_csv() {
     ] {
         project.run(&["log", flag, value]).expect(2).says(flag);
     }
+}
+
+#[test]
+fn a_pipe_gets_whole_lines_unless_columns_says_how_many_there_are() {
+    let project = after_two_runs();
+    let wide = project.run(&["log"]).expect(0).stdout;
+    let description = project.runs()[1]["description"].clone();
+    let description = description.as_str().expect("a text");
+    assert!(wide.contains(&format!("  {description}\n")), "{wide}");
+    assert!(wide.contains("  by "), "every column is there: {wide}");
+    let narrow = |arguments: &[&str], columns: &str| {
+        let mut command = project.command(arguments);
+        let output = command.env("COLUMNS", columns).output().expect("it starts");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let fits = |lines: &[&str], columns| {
+        let mut widths = lines.iter().map(|line| line.chars().count());
+        !lines.is_empty() && widths.all(|width| width <= columns)
+    };
+    for columns in [40, 60] {
+        let log = narrow(&["log", "--status", "keep"], &columns.to_string());
+        let lines: Vec<&str> = log.lines().collect();
+        assert!(fits(&lines, columns) && lines.len() == 2, "{log}");
+        assert!(log.contains("  Try better\n"), "{log}");
+    }
+    let show = narrow(&["show", "2"], "60");
+    let strips: Vec<&str> = show.lines().filter(|line| line.contains("  [")).collect();
+    assert!(fits(&strips, 60), "{show}");
+    assert_eq!(narrow(&["log"], "none"), wide);
+}
+
+#[test]
+fn an_order_by_a_figure_that_no_run_has_is_told() {
+    let project = Project::new(EXACT_SCRIPT);
+    let log = include_str!("../data/pi-autoresearch.jsonl");
+    fs::write(project.root().join("pi.jsonl"), log).expect("a written file");
+    for sort in ["gain", "time"] {
+        project
+            .run(&["log", "--file", "pi.jsonl", "--sort", sort])
+            .expect(0)
+            .says("warning: --sort");
+    }
+    let sorted = project.run(&["log", "--file", "pi.jsonl", "--sort", "metric"]);
+    assert_eq!(sorted.expect(0).stderr, "");
 }
 
 #[test]
@@ -272,113 +314,4 @@ fn a_server_refuses_to_be_reached_from_elsewhere_unless_asked() {
         .run(&["report", "--serve", "elsewhere"])
         .expect(2)
         .says("--serve");
-}
-
-/// A browser, if there is one: `CHROMIUM`, or the usual names.
-fn browser() -> Option<PathBuf> {
-    let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let usual = ["chromium", "chromium-browser", "google-chrome", "chrome"];
-    let in_path = || {
-        let mut directories = std::env::split_paths(&path);
-        directories.find_map(|directory| {
-            usual
-                .iter()
-                .map(|name| directory.join(name))
-                .find(|file| file.exists())
-        })
-    };
-    named.or_else(in_path)
-}
-
-/// The document as the browser has it after its scripts, and what it logged; `None` without one.
-fn document(page: &Path, fragment: &str) -> Option<(String, String)> {
-    let Some(browser) = browser() else {
-        eprintln!("SKIPPED: no Chromium found; name one in CHROMIUM");
-        return None;
-    };
-    let profile = tempfile::tempdir().expect("a temporary directory");
-    let output = Command::new(browser)
-        .args([
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--enable-logging=stderr",
-        ])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .args(["--virtual-time-budget=5000", "--dump-dom"])
-        .arg(format!("file://{}{fragment}", page.display()))
-        .stdin(Stdio::null())
-        .output()
-        .expect("the browser starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let log = text(&output.stderr);
-    let log: Vec<&str> = log
-        .lines()
-        .filter(|line| line.contains("CONSOLE"))
-        .collect();
-    Some((text(&output.stdout), log.join("\n")))
-}
-
-#[test]
-fn a_browser_shows_two_thousand_runs_and_draws_the_details_of_one() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let project = Project::new(EXACT_SCRIPT);
-    let ledger = directory.path().join("experiments.jsonl");
-    ledger_of::write(2_000, &mut fs::File::create(&ledger).expect("a new file")).expect("space");
-    let page = directory.path().join("report.html");
-    let paths = [&ledger, &page].map(|path| path.display().to_string());
-    project
-        .run(&["report", "--file", &paths[0], "-o", &paths[1]])
-        .expect(0);
-    let bytes = fs::metadata(&page).expect("the page").len();
-    assert!(bytes < 8 << 20, "{bytes} bytes");
-    let Some((dom, log)) = document(&page, "#run-6") else {
-        return;
-    };
-    assert_eq!(log, "");
-    assert!(dom.contains("2000 of 2000 runs"));
-    assert!(dom.contains("<h2>Run 6: "), "the link opens the run");
-    for part in [
-        "Gain by pair",
-        "Evidence, pair by pair",
-        "Metrics",
-        "Reproduce",
-    ] {
-        assert!(dom.contains(&format!("<h3>{part}</h3>")), "{part}");
-    }
-    assert!(dom.contains("<polyline class=\"path\""));
-}
-
-#[test]
-fn a_browser_runs_nothing_that_a_ledger_holds_and_marks_the_lines_of_a_change() {
-    let project = Project::new(EXACT_SCRIPT);
-    let hostile = "</script><img src=x onerror=document.title=1>\n";
-    project.ideas(&[(
-        "better",
-        &[("src/cost.txt", "90\n"), ("src/note.txt", hostile)],
-    )]);
-    project.run(&["run", "-n", "1"]).expect(0);
-    let ledger = project
-        .read("experiments.jsonl")
-        .replace("Try better", "</td><script>document.title=2</script>");
-    fs::write(project.root().join("edited.jsonl"), ledger).expect("a written file");
-    project
-        .run(&["report", "--file", "edited.jsonl", "-o", "report.html"])
-        .expect(0);
-    let Some((dom, log)) = document(&project.root().join("report.html"), "#run-1") else {
-        return;
-    };
-    assert_eq!(log, "", "not even a refusal: nothing tries");
-    assert!(
-        dom.contains("<title>toy · autoresearch report</title>"),
-        "{dom:.600}"
-    );
-    assert!(
-        dom.contains("<span class=\"add\">+90\n</span>"),
-        "the change is marked"
-    );
-    assert!(dom.contains("<span class=\"add\">+&lt;/script&gt;&lt;img src=x"));
-    assert!(dom.contains("Run 1: &lt;/td&gt;&lt;script&gt;"));
 }

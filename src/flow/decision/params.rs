@@ -63,11 +63,26 @@ pub struct Params {
     /// alarm at most 10 %, two sides.
     pub slot_warn_e: f64,
     /// Evidence of a slot bias at which a calibration is refused. Default 100:
-    /// false alarm at most 2 %, two sides.
+    /// false alarm at most 2 %, two sides. A session is refused when two in a row are.
     pub slot_refuse_e: f64,
     /// Every how many candidates one is a placebo; at least 2, or 0 for never.
     /// Default 25, a cost of 4 %.
     pub placebo_every: usize,
+}
+
+/// Fewest pairs of which an interval of 95 % is finite: two in `2^6` sign patterns are 3.1 %.
+const INTERVAL_PAIRS_MIN: usize = 6;
+
+impl Params {
+    /// The same for a metric that is the same in every run: more end-to-end pairs than an interval needs
+    /// would say nothing new.
+    #[must_use]
+    pub fn for_exact(self) -> Self {
+        Self {
+            end_to_end_pairs: self.end_to_end_pairs.min(INTERVAL_PAIRS_MIN),
+            ..self
+        }
+    }
 }
 
 impl Default for Params {
@@ -199,7 +214,11 @@ impl Params {
                 self.confirm_pairs_max,
                 self.confirm_pairs_min,
             ),
-            ("end_to_end_pairs", self.end_to_end_pairs, 6),
+            (
+                "end_to_end_pairs",
+                self.end_to_end_pairs,
+                INTERVAL_PAIRS_MIN,
+            ),
             ("guard_cap_pairs", self.guard_cap_pairs, 1),
             // 0 is never.
             (

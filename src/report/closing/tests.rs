@@ -63,7 +63,7 @@ steps do not add up: the kept runs' own gains come to +10.0 %
 of 3 judged candidates at most 0.03 false keeps are to be expected
 
 review:  git log -p 57a270000000..autoresearch/store
-merge:   git merge autoresearch/store
+check:   autoresearch ablate
 ",
     );
 }

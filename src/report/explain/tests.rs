@@ -75,6 +75,30 @@ median gain -2.0 % (a description: what is claimed comes from fresh pairs only)
 }
 
 #[test]
+fn one_pair_is_no_pairs() {
+    let mut explanation = explanation();
+    explanation.screen.truncate(1);
+    explanation.confirm = vec![0.1];
+    let mut line = samples::kept(1);
+    line.pairs.truncate(1);
+    let mut segment = Segment::from((0, Box::new(samples::config_line())));
+    for reason in [Reason::Improved, Reason::NoGain] {
+        line.reason = reason;
+        explanation.guards = line.guards.clone();
+        explanation.guards[0].pairs = 1;
+        let text = text(&explanation, &line, &segment);
+        assert!(text.contains("from 1 recorded pair\n"), "{text}");
+        assert!(text.contains(" after 1 pair"), "{text}");
+        assert!(
+            !text.contains(" 1 fresh pairs") && !text.contains(" 1 pairs"),
+            "{text}"
+        );
+    }
+    segment.session = None;
+    assert!(text(&explanation, &line, &segment).contains("over 1 pair, tolerance 5.13 %"));
+}
+
+#[test]
 fn a_record_that_does_not_follow_is_told_loudly() {
     let mut explanation = explanation();
     explanation.differences = vec!["ln E on record is 9; the pairs give -2".to_owned()];

@@ -1,16 +1,17 @@
 //! The metric over the runs of a session, as SVG. The verdicts differ in shape, not only in colour.
 
 use super::markup::Html;
+use crate::flow::entry::Segment;
 use crate::report::format;
 use crate::report::progress::{Kind, Point, Scale};
 use crate::report::review::{Run, Session};
 
 const WIDTH: f64 = 960.0;
-const HEIGHT: f64 = 300.0;
+const HEIGHT: f64 = 312.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 12.0;
-const TOP: f64 = 12.0;
-const BOTTOM: f64 = 40.0;
+const TOP: f64 = 38.0;
+const BOTTOM: f64 = 52.0;
 
 /// The kinds of marks, in the order in which they are drawn: kept ones on top.
 const KINDS: [(Kind, &str, &str); 5] = [
@@ -36,14 +37,14 @@ pub fn progress(session: &Session, runs: &[&Run]) -> Option<Html> {
         .collect();
     let scale = Scale::fit(&points)?;
     let mut svg = Html::new();
-    svg.raw("<svg class=\"progress\" viewBox=\"0 0 960 300\" role=\"img\" aria-label=\"")
+    svg.raw("<svg class=\"progress\" viewBox=\"0 0 960 312\" role=\"img\" aria-label=\"")
         .text(&summary(session, runs))
         .raw("\" data-first=\"")
         .number(runs.first().map_or(0, |run| run.row.run))
         .raw("\" data-count=\"")
         .number(runs.len() as u64)
         .raw("\">");
-    axes(&mut svg, &scale, runs);
+    axes(&mut svg, &scale, segment, runs);
     incumbents(&mut svg, &scale, &points);
     intervals(&mut svg, &scale, &points);
     for (kind, class, _) in KINDS {
@@ -75,7 +76,15 @@ fn height(scale: &Scale, value: f64) -> f64 {
     HEIGHT - BOTTOM - scale.along(value) * (HEIGHT - BOTTOM - TOP)
 }
 
-fn axes(svg: &mut Html, scale: &Scale, runs: &[&Run]) {
+fn axes(svg: &mut Html, scale: &Scale, segment: &Segment, runs: &[&Run]) {
+    svg.raw("<text class=\"tick\" text-anchor=\"middle\" x=\"")
+        .at((LEFT + WIDTH - RIGHT) / 2.0)
+        .raw("\" y=\"24\">")
+        .text(&segment.metric_name);
+    if !segment.metric_unit.is_empty() {
+        svg.raw(", ").text(&segment.metric_unit);
+    }
+    svg.raw("</text>");
     for tick in scale.ticks() {
         let y = height(scale, tick);
         svg.raw("<path class=\"grid\" d=\"M")
@@ -83,7 +92,7 @@ fn axes(svg: &mut Html, scale: &Scale, runs: &[&Run]) {
             .at(y)
             .raw("H")
             .at(WIDTH - RIGHT)
-            .raw("\"/><text class=\"tick\" text-anchor=\"end\" x=\"")
+            .raw("\"/><text class=\"tick level\" text-anchor=\"end\" x=\"")
             .at(LEFT - 8.0)
             .raw("\" y=\"")
             .at(y + 4.0)
@@ -221,13 +230,11 @@ fn caption(html: &mut Html, scale: &Scale, points: &[Point]) {
         html.raw("Each mark is the median of the incumbent beside which the candidate ran, times the estimated change; the bar is its 95 % interval, strong where fresh pairs gave it, faint where only the screening did. ");
     }
     if beyond > 0 {
-        html.number(beyond as u64)
-            .raw(if beyond == 1 {
-                " run lies"
-            } else {
-                " runs lie"
-            })
-            .raw(" beyond the scale and stand at its edge. ");
+        html.number(beyond as u64).raw(if beyond == 1 {
+            " run lies beyond the scale and stands at its edge. "
+        } else {
+            " runs lie beyond the scale and stand at its edge. "
+        });
     }
     if scale.is_log() {
         html.raw("The scale is logarithmic.");

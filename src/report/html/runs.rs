@@ -8,18 +8,91 @@ use crate::report::review::{Detail, Review, Run};
 use crate::report::row::Row;
 use crate::report::{format, log, reason};
 
-/// The columns: heading, class, and whether it sorts by a number.
-const COLUMNS: [(&str, &str); 9] = [
-    ("run", "num"),
-    ("verdict", ""),
-    ("gain", "num"),
-    ("metric", "num wide"),
-    ("guards moved", "wider"),
-    ("gate", "wider"),
-    ("time", "num wide"),
-    ("by", "by wide"),
-    ("description", ""),
+/// One column after the run and its verdict.
+struct Column {
+    heading: &'static str,
+    /// What the style and the script know it by.
+    class: &'static str,
+    cell: fn(&Row) -> Cell,
+}
+
+/// Text, and the number by which it sorts where it is one.
+#[derive(Default)]
+struct Cell {
+    text: String,
+    value: Option<f64>,
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self { text, value: None }
+    }
+}
+
+const DESCRIPTION: &str = "description";
+
+const COLUMNS: [Column; 7] = [
+    Column {
+        heading: "gain",
+        class: "num gain",
+        cell: gain,
+    },
+    Column {
+        heading: "metric",
+        class: "num metric wide",
+        cell: |row| Cell {
+            text: metric(row),
+            value: row.metric,
+        },
+    },
+    Column {
+        heading: "guards moved",
+        class: "wider",
+        cell: |row| {
+            let guards = log::guards(row).unwrap_or_default();
+            guards.replace(" %", "\u{a0}%").into()
+        },
+    },
+    Column {
+        heading: "gate",
+        class: "wider",
+        cell: |row| gate(row.gate).to_owned().into(),
+    },
+    Column {
+        heading: "time",
+        class: "num wide",
+        cell: |row| Cell {
+            text: row.seconds.map(format::duration).unwrap_or_default(),
+            value: row.seconds,
+        },
+    },
+    Column {
+        heading: "by",
+        class: "by wide",
+        cell: |row| {
+            let by = [row.proposer.as_deref(), row.idea.as_deref()];
+            by.into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("/")
+                .into()
+        },
+    },
+    Column {
+        heading: DESCRIPTION,
+        class: "what",
+        cell: |row| format::one_line(&row.description).into(),
+    },
 ];
+
+/// The columns that say anything of any run; the description is always there.
+fn columns(review: &Review) -> Vec<&'static Column> {
+    let says_something = |column: &&Column| {
+        let mut cells = review.runs.iter().map(|run| (column.cell)(&run.row));
+        column.heading == DESCRIPTION || cells.any(|cell| !cell.text.is_empty())
+    };
+    COLUMNS.iter().filter(says_something).collect()
+}
 
 /// The section with the table.
 pub(super) fn table(html: &mut Html, review: &Review) {
@@ -30,7 +103,12 @@ pub(super) fn table(html: &mut Html, review: &Review) {
     }
     controls(html, review);
     html.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"runs\"><table id=\"table\" class=\"runs\"><caption class=\"away\">One row a run; the button in the first column opens its details below it</caption><thead><tr>");
-    for (heading, class) in COLUMNS {
+    let columns = columns(review);
+    let headings = columns.iter().map(|column| (column.heading, column.class));
+    for (heading, class) in [("run", "num"), ("verdict", "")]
+        .into_iter()
+        .chain(headings)
+    {
         html.raw("<th scope=\"col\" class=\"")
             .raw(class)
             .raw("\">")
@@ -39,7 +117,7 @@ pub(super) fn table(html: &mut Html, review: &Review) {
     }
     html.raw("</tr></thead>\n<tbody>\n");
     for run in &review.runs {
-        row(html, run);
+        row(html, run, &columns);
     }
     html.raw("</tbody></table></div>\n</section>\n");
 }
@@ -98,7 +176,7 @@ fn glyph(status: Status) -> &'static str {
     }
 }
 
-fn row(html: &mut Html, run: &Run) {
+fn row(html: &mut Html, run: &Run, columns: &[&Column]) {
     let row = &run.row;
     html.raw("<tr id=\"run-")
         .number(row.run)
@@ -106,70 +184,41 @@ fn row(html: &mut Html, run: &Run) {
         .raw(row.status.as_str())
         .raw("\" data-session=\"")
         .number(u64::from(row.segment))
-        .raw("\"><td class=\"num\"><button type=\"button\" aria-expanded=\"false\">")
+        .raw("\"><td class=\"num run\"><button type=\"button\" aria-expanded=\"false\">")
         .number(row.run)
         .raw("</button></td><td class=\"verdict\"><span aria-hidden=\"true\">")
         .raw(glyph(row.status))
         .raw("</span> ")
         .text(&reason::verdict(row.status, row.reason))
         .raw("</td>");
-    gain(html, row);
-    number_cell(html, "num wide", row.metric, &metric(row));
-    let guards = log::guards(row).unwrap_or_default();
-    cell(html, "wider", &guards.replace(" %", "\u{a0}%"));
-    cell(
-        html,
-        "wider",
-        match row.gate {
-            Some(GateOutcome::Pass) => "pass",
-            Some(GateOutcome::Fail) => "fail",
-            Some(GateOutcome::Flaky) => "flaky",
-            Some(GateOutcome::NotRun) | None => "",
-        },
-    );
-    number_cell(
-        html,
-        "num wide",
-        row.seconds,
-        &row.seconds.map(format::duration).unwrap_or_default(),
-    );
-    let by = [row.proposer.as_deref(), row.idea.as_deref()];
-    cell(
-        html,
-        "by wide",
-        &by.into_iter().flatten().collect::<Vec<_>>().join("/"),
-    );
-    cell(html, "", &format::one_line(&row.description));
+    for column in columns {
+        cell(html, column.class, &(column.cell)(row));
+    }
     html.raw("</tr>\n");
 }
 
-fn cell(html: &mut Html, class: &'static str, text: &str) {
-    html.raw("<td class=\"")
-        .raw(class)
-        .raw("\">")
-        .text(text)
-        .raw("</td>");
-}
-
-/// A cell that is sorted by its number.
-fn number_cell(html: &mut Html, class: &'static str, value: Option<f64>, text: &str) {
+fn cell(html: &mut Html, class: &'static str, cell: &Cell) {
     html.raw("<td class=\"").raw(class).raw("\"");
-    if let Some(value) = value.filter(|value| value.is_finite()) {
+    if let Some(value) = cell.value.filter(|value| value.is_finite()) {
         html.raw(" data-v=\"").text(&value.to_string()).raw("\"");
     }
-    html.raw(">").text(text).raw("</td>");
+    html.raw(">").text(&cell.text).raw("</td>");
 }
 
-fn gain(html: &mut Html, row: &Row) {
-    let Some(gain) = row.gain else {
-        return number_cell(html, "num", None, "");
-    };
-    let mark = if gain.confirmed { "" } else { "~" };
-    let mut text = format!("{mark}{}", format::signed_percent(gain.percent));
-    if let (Some(lo), Some(hi)) = (gain.percent_lo, gain.percent_hi) {
-        text.push_str(&format!(" {}", format::bracket(lo, hi)));
+fn gain(row: &Row) -> Cell {
+    row.gain.map_or(Cell::default(), |gain| Cell {
+        text: log::gain(row),
+        value: Some(gain.percent),
+    })
+}
+
+fn gate(outcome: Option<GateOutcome>) -> &'static str {
+    match outcome {
+        Some(GateOutcome::Pass) => "pass",
+        Some(GateOutcome::Fail) => "fail",
+        Some(GateOutcome::Flaky) => "flaky",
+        Some(GateOutcome::NotRun) | None => "",
     }
-    number_cell(html, "num", Some(gain.percent), &text);
 }
 
 fn metric(row: &Row) -> String {

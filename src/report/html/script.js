@@ -20,8 +20,18 @@
     return element;
   }
   const number = (value) => Math.abs(value) >= 1e6 ? value.toPrecision(6) : String(+value.toPrecision(4));
-  const signed = (value) => (value > 0 ? "+" : "") + value.toFixed(Math.abs(value) < 1 ? 2 : 1) + " %";
-  const seconds = (value) => value < 60 ? value.toFixed(1) + " s" : Math.floor(value / 60) + " min " + Math.round(value % 60) + " s";
+  // These three write as the program does in text.
+  const signed = (value) => {
+    const text = value.toFixed(Math.abs(value) < 0.995 ? 2 : 1);
+    return (/^-?0\.0+$/.test(text) ? "0" : (value > 0 ? "+" : "") + text) + " %";
+  };
+  const bracket = (lo, hi) => "[" + [lo, hi].map((value) => signed(value).slice(0, -2)).join(", ") + "]";
+  function seconds(value) {
+    if (value < 59.95) return value.toFixed(value < 9.995 ? 2 : 1) + "s";
+    const [whole, units] = value < 3599.5 ? [Math.round(value), "ms"] : [Math.round(value / 60), "hm"];
+    return Math.floor(whole / 60) + units[0] + String(whole % 60).padStart(2, "0") + units[1];
+  }
+  const plural = (count, noun) => count + " " + noun + (count === 1 ? "" : "s");
   const percentOf = (log, direction) => 100 * (direction === "higher" ? Math.expm1(log) : -Math.expm1(-log));
 
   // --- the table: search, filters, order -------------------------------------------------------
@@ -131,7 +141,7 @@
     const direction = sessions[row.dataset.session];
     const box = make("div", "box");
     const part = (title, ...children) => box.append(make("section", "part", make("h3", "", title), ...children));
-    box.append(make("h2", "", "Run " + run + ": " + row.cells[8].textContent), make("p", "", data.sentence || ""));
+    box.append(make("h2", "", "Run " + run + ": " + row.querySelector(".what").textContent), make("p", "", data.sentence || ""));
     if (data.detail) box.append(make("pre", "", data.detail));
     for (const difference of data.differences || []) box.append(make("p", "bad", "Does not follow from the pairs: " + difference));
     if (data.notes) part("Hypothesis and notes", list(Object.entries(data.notes).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)])));
@@ -165,13 +175,16 @@
     return dl;
   }
 
+  // A name that may go on in the next line after each of its parts.
+  const breakable = (name) => name.split(/(?<=[._])/).flatMap((part) => [make("wbr"), part]);
+
   function table(headings, body) {
     const head = make("tr", "", ...headings.map((text, index) => {
       const heading = make("th", index ? "num" : "", text);
       heading.scope = "col";
       return heading;
     }));
-    const records = body.map((cells) => make("tr", "", ...cells.map((text, index) => make("td", index ? "num" : "", text))));
+    const records = body.map((cells) => make("tr", "", ...cells.map((text, index) => index ? make("td", "num", text.replace(" %", "\u00a0%")) : make("td", "", ...breakable(text)))));
     return make("div", "scroll", make("table", "", make("thead", "", head), make("tbody", "", ...records)));
   }
 
@@ -185,56 +198,65 @@
         number(metric.candidate),
         before ? signed(100 * (metric.candidate / before - 1)) : "",
         guard ? guard.outcome + ", gain " + signed(guard.median_percent) : "",
-        guard ? signed(100 * Math.expm1(guard.tolerance_log)).slice(1) : "",
+        guard ? guard.tolerance_percent.toFixed(2) + " %" : "",
       ];
     }));
   }
 
   // One dot a pair, stacked where they fall together; all phases on one scale.
   function dots(gains, direction) {
-    const phases = gains.map(({ phase, log }) => [phase, log.filter((value) => value !== null).map((value) => percentOf(value, direction))]);
-    const all = phases.flatMap(([, values]) => values).map(Math.abs);
-    const reach = Math.max(0.01, ...all), bins = 60, tall = 66;
+    const phases = gains.map(({ phase, log, estimate }) => {
+      const values = log.filter((value) => value !== null).map((value) => percentOf(value, direction));
+      const sorted = [...values].sort((a, b) => a - b), middle = sorted.length >> 1;
+      const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+      const { percent_lo: lo, percent_hi: hi } = estimate || {}, has = typeof lo === "number" && typeof hi === "number";
+      // What is claimed of the fresh pairs is their estimate; that need not be their median.
+      return { name: phase.replaceAll("_", " "), values, isClaimed: Boolean(estimate), band: has ? [lo, hi] : [], at: estimate ? estimate.percent : median,
+        words: estimate ? signed(estimate.percent) + (has ? " " + bracket(lo, hi) : "") : sorted.length ? "median " + signed(median) : "" };
+    });
+    const all = phases.flatMap(({ values, band, at }) => [...values, ...band, at]).map(Math.abs).filter(Number.isFinite);
+    const reach = Math.max(0.01, ...all), bins = 60, tall = 70, x = (value) => 370 + value / reach * 250;
     const svg = draw("svg", { viewBox: "0 0 640 " + (tall * phases.length + 22), role: "img", class: "dots",
-      "aria-label": phases.map(([phase, values]) => phase + ": " + values.map(signed).join(", ")).join("; ") });
-    phases.forEach(([phase, values], index) => {
-      const base = tall * (index + 1) - 6, stacks = new Map();
+      "aria-label": phases.map(({ name, values, words }) => name + ": " + words + "; " + values.map(signed).join(", ")).join("; ") });
+    phases.forEach(({ name, values, isClaimed, band, at, words }, index) => {
+      const base = tall * (index + 1) - 4, top = base - 40, stacks = new Map();
       for (const value of values) {
         const bin = Math.round(value / reach * bins);
         stacks.set(bin, (stacks.get(bin) || 0) + 1);
       }
-      const step = Math.min(7, 50 / Math.max(1, ...stacks.values()));
-      svg.append(draw("text", { x: 0, y: base - 24, class: "tick" }, phase.replaceAll("_", " ")), draw("text", { x: 0, y: base - 8, class: "tick" }, values.length + " pairs"));
-      svg.append(draw("path", { class: "grid", d: `M110 ${base}H630` }), draw("path", { class: "zero", d: `M370 ${base - 52}V${base}` }));
+      const step = Math.min(7, 34 / Math.max(1, ...stacks.values()));
+      svg.append(draw("text", { x: 0, y: base - 24, class: "tick" }, name), draw("text", { x: 0, y: base - 4, class: "tick" }, plural(values.length, "pair")));
+      if (band.length) svg.append(draw("rect", { class: "band", x: x(band[0]), y: top, width: x(band[1]) - x(band[0]), height: base - top }));
+      svg.append(draw("path", { class: "grid", d: `M110 ${base}H630` }), draw("path", { class: "zero", d: `M370 ${top}V${base}` }));
       for (const [bin, count] of stacks) {
         for (let level = 0; level < count; level++) svg.append(draw("circle", { cx: 370 + bin / bins * 250, cy: base - 4 - level * step, r: 3, class: "dot" }));
       }
-      const sorted = [...values].sort((a, b) => a - b), middle = sorted.length >> 1;
-      if (sorted.length) {
-        const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-        const x = 370 + median / reach * 250;
-        svg.append(draw("path", { class: "median", d: `M${x} ${base - 52}V${base}` }), draw("text", { x: x + 4, y: base - 42, class: "tick" }, signed(median)));
+      if (words) {
+        const place = x(at), anchor = place > 500 ? "end" : place < 240 ? "start" : "middle";
+        svg.append(draw("path", { class: isClaimed ? "estimate" : "median", d: `M${place} ${top}V${base}` }), draw("text", { x: place, y: top - 5, class: "tick", "text-anchor": anchor }, words));
       }
     });
-    const foot = tall * phases.length + 14;
+    const foot = tall * phases.length + 16;
     svg.append(draw("text", { x: 110, y: foot, class: "tick" }, "worse " + signed(-reach)), draw("text", { x: 370, y: foot, class: "tick", "text-anchor": "middle" }, "0"),
       draw("text", { x: 630, y: foot, class: "tick", "text-anchor": "end" }, "better " + signed(reach)));
-    return make("div", "scroll", svg);
+    const claimed = phases.find(({ isClaimed }) => isClaimed);
+    const key = "One dot a pair; dashed: the median." + (claimed ? " Of the fresh pairs: the estimate" + (claimed.band.length ? " and its 95 % interval." : ".") : "");
+    return make("div", "", make("div", "scroll", svg), make("p", "note", key));
   }
 
   // ln E after each pair; at the upper line the candidate goes to fresh pairs.
   function path(evidence) {
     const values = [0, ...evidence.ln_e], top = Math.max(evidence.keep, ...values) * 1.12, bottom = Math.min(0, ...values);
-    const x = (index) => 60 + index / Math.max(1, values.length - 1) * 560, y = (value) => 12 + (top - value) / (top - bottom || 1) * 130;
+    const x = (index) => 70 + index / Math.max(1, values.length - 1) * 550, y = (value) => 12 + (top - value) / (top - bottom || 1) * 130;
     const shown = (value) => { const e = Math.exp(value); if (!value) return "1"; return e >= 1e5 || e < 0.01 ? e.toExponential(1) : e >= 10 ? e.toFixed(0) : e.toFixed(2); };
     const last = values[values.length - 1];
-    const svg = draw("svg", { viewBox: "0 0 640 172", role: "img", class: "evidence", "aria-label": `E after ${values.length - 1} pairs: ${shown(last)}; it goes to fresh pairs at ${shown(evidence.keep)}` });
+    const svg = draw("svg", { viewBox: "0 0 640 172", role: "img", class: "evidence", "aria-label": `E after ${plural(values.length - 1, "pair")}: ${shown(last)}; it goes to fresh pairs at ${shown(evidence.keep)}` });
     for (const [value, name] of [[evidence.keep, "from here on: fresh pairs"], [0, ""]]) {
-      svg.append(draw("path", { class: value ? "line" : "grid", d: `M60 ${y(value)}H620` }), draw("text", { x: 54, y: y(value) + 4, class: "tick", "text-anchor": "end" }, shown(value)));
-      if (name) svg.append(draw("text", { x: 66, y: y(value) - 4, class: "tick" }, name));
+      svg.append(draw("path", { class: value ? "line" : "grid", d: `M70 ${y(value)}H620` }), draw("text", { x: 64, y: y(value) + 4, class: "tick", "text-anchor": "end" }, shown(value)));
+      if (name) svg.append(draw("text", { x: 76, y: y(value) - 4, class: "tick" }, name));
     }
     svg.append(draw("polyline", { class: "path", points: values.map((value, index) => x(index).toFixed(1) + "," + y(value).toFixed(1)).join(" ") }));
-    svg.append(draw("circle", { class: "dot", cx: x(values.length - 1), cy: y(last), r: 3.5 }), draw("text", { x: 340, y: 166, class: "tick", "text-anchor": "middle" }, `E after each of ${values.length - 1} pairs (log scale); at the end ${shown(last)}`));
+    svg.append(draw("circle", { class: "dot", cx: x(values.length - 1), cy: y(last), r: 3.5 }), draw("text", { x: 340, y: 166, class: "tick", "text-anchor": "middle" }, `E after each of ${plural(values.length - 1, "pair")} (log scale); at the end ${shown(last)}`));
     return make("div", "scroll", svg);
   }
 
@@ -269,7 +291,7 @@
     };
     svg.onmousemove = (event) => {
       const row = at(event);
-      if (row) hover.textContent = "run " + [0, 1, 2, 3, 8].map((index) => row.cells[index].textContent.trim()).filter(Boolean).join(" · ");
+      if (row) hover.textContent = "run " + [...row.querySelectorAll(".run, .verdict, .gain, .metric, .what")].map((cell) => cell.textContent.trim()).filter(Boolean).join(" · ");
     };
     svg.onclick = (event) => { const row = at(event); if (row) { location.hash = row.id; reveal(); } };
   }

@@ -102,7 +102,7 @@ fn interval(html: &mut Html, claim: &ClaimLine, direction: Direction) {
     };
     let (lo, hi) = (percent_better(direction, lo), percent_better(direction, hi));
     let x = |percent: f64| 20.0 + 560.0 * (percent / hi.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
-    html.raw("<svg class=\"interval-bar\" viewBox=\"0 0 600 46\" role=\"img\" aria-label=\"")
+    html.raw("<svg class=\"interval-bar\" viewBox=\"0 0 600 52\" role=\"img\" aria-label=\"")
         .text(&format!("95 % interval from {lo:+.2} to {hi:+.2} percent; no change is 0"))
         .raw("\"><path class=\"grid\" d=\"M 20 18H 580\"/><path class=\"zero\" d=\"M 20 6V 30\"/><path class=\"bar\" d=\"M")
         .at(x(lo))
@@ -121,7 +121,9 @@ pub(super) fn kept(html: &mut Html, session: &Session) {
         return;
     }
     let has_worth = !session.ablations.is_empty();
-    html.raw("<h3>Kept</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"kept commits\"><table><thead><tr><th scope=\"col\" class=\"num\">run</th><th scope=\"col\" class=\"wide\">commit</th><th scope=\"col\" class=\"num\">gain</th>")
+    let has_gain = summary.kept.iter().any(|kept| kept.estimate.is_some());
+    html.raw("<h3>Kept</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"kept commits\"><table><thead><tr><th scope=\"col\" class=\"num\">run</th><th scope=\"col\" class=\"wide\">commit</th>")
+        .raw(if has_gain { "<th scope=\"col\" class=\"num\">gain</th>" } else { "" })
         .raw(if has_worth { "<th scope=\"col\">does it still pay?</th>" } else { "" })
         .raw("<th scope=\"col\">description</th></tr></thead><tbody>\n");
     for kept in &summary.kept {
@@ -129,11 +131,14 @@ pub(super) fn kept(html: &mut Html, session: &Session) {
         run_link(html, kept.run);
         html.raw("</td><td class=\"wide\"><code>")
             .text(format::short_id(&kept.commit))
-            .raw("</code></td><td class=\"num\">");
-        if let Some(gain) = &kept.estimate {
-            html.text(&format::gain(summary.segment.direction, gain));
+            .raw("</code></td>");
+        if has_gain {
+            html.raw("<td class=\"num\">");
+            if let Some(gain) = &kept.estimate {
+                html.text(&format::gain(summary.segment.direction, gain));
+            }
+            html.raw("</td>");
         }
-        html.raw("</td>");
         if has_worth {
             html.raw("<td>");
             let worth = session
@@ -195,10 +200,7 @@ fn idea(html: &mut Html, fate: &Fate) {
         .map(|(count, word)| format!("{count} {word}"))
         .collect();
     html.text(&words.join(", ")).raw("</td><td class=\"num\">");
-    if let Some(best) = fate.best_percent {
-        html.raw(if fate.best_is_kept { "" } else { "~" })
-            .text(&format::signed_percent(best));
-    }
+    html.text(&fate.best_gain().unwrap_or_default());
     html.raw("</td><td class=\"num\">")
         .text(&format::duration(fate.seconds))
         .raw("</td><td>");

@@ -217,6 +217,32 @@ fn other_programs_logs_and_empty_ledgers_are_pages_too() {
 }
 
 #[test]
+fn the_table_has_the_columns_that_say_something_and_the_chart_names_the_metric() {
+    let headings = |page: &str| -> Vec<String> {
+        let (_, table) = page.split_once("id=\"table\"").expect("the table");
+        let head = table.split_once("</thead>").expect("its head").0;
+        let (cells, _) = head.rsplit_once("</th>").expect("its cells");
+        let cells = cells
+            .split("</th>")
+            .filter_map(|cell| cell.rsplit_once('>'));
+        cells.map(|(_, heading)| heading.to_owned()).collect()
+    };
+    let pi = include_str!("../../../tests/data/pi-autoresearch.jsonl");
+    let pi: Vec<String> = pi.lines().map(str::to_owned).collect();
+    assert_eq!(
+        headings(&page_of(&pi)),
+        ["run", "verdict", "metric", "description"]
+    );
+    let ours = page_of(&sample());
+    let expected = "run verdict gain metric guards-moved gate time by description";
+    let ours_has = headings(&ours)
+        .join(" ")
+        .replace("guards moved", "guards-moved");
+    assert_eq!(ours_has, expected);
+    assert!(ours.contains("y=\"24\">total_ms, ms</text>"));
+}
+
+#[test]
 fn a_run_far_off_the_scale_stands_at_the_edge_of_the_picture_and_is_counted() {
     let mut far = samples::ended(2, crate::flow::record::Reason::NoGain, "");
     far.estimate = Some(samples::gain(-8.0, 0.01));
@@ -225,7 +251,7 @@ fn a_run_far_off_the_scale_stands_at_the_edge_of_the_picture_and_is_counted() {
         samples::run(samples::kept(1)),
         samples::run(far),
     ]);
-    assert!(page.contains("1 run lies beyond the scale"));
+    assert!(page.contains("1 run lies beyond the scale and stands at its edge."));
     let (_, path) = page
         .split_once("class=\"mark discard\" d=\"")
         .expect("its mark");

@@ -75,6 +75,72 @@ run  verdict              gain                    description
 }
 
 #[test]
+fn below_70_columns_the_interval_goes_then_the_status_and_no_line_wraps() {
+    check(
+        &rows(Filter::default()),
+        66,
+        "\
+run  verdict              gain      description
+  1  keep                 +10.0 %   Batch the writes of one commit
+  2  discard: no gain     ~+0.20 %  Preallocate the write buffer…
+  3  crash: build failed  -         Intern the keys
+  4  checks: gate failed  ~+0.20 %  Skip the checksum
+~ seen while screening: a description, not a claim
+",
+    );
+    check(
+        &rows(Filter::default()),
+        56,
+        "\
+run  verdict       gain      description
+  1  keep          +10.0 %   Batch the writes of one…
+  2  no gain       ~+0.20 %  Preallocate the write…
+  3  build failed  -         Intern the keys
+  4  gate failed   ~+0.20 %  Skip the checksum
+~ seen while screening: a description, not a claim
+",
+    );
+}
+
+#[test]
+fn at_every_width_a_run_has_one_line_and_so_has_the_header() {
+    let pi = include_str!("../../../tests/data/pi-autoresearch.jsonl");
+    for rows in [rows(Filter::default()), foreign(pi, Filter::default())] {
+        let runs = rows.iter().count();
+        for width in (1..200).chain([u16::MAX]) {
+            let text = table(
+                &rows,
+                Layout {
+                    width,
+                    color: false,
+                },
+            );
+            let lines = text.lines().take_while(|line| !line.starts_with('~'));
+            assert_eq!(lines.count(), 1 + runs, "{width}\n{text}");
+            let fits = text
+                .lines()
+                .all(|line| line.chars().count() <= usize::from(width) || line.starts_with('~'));
+            assert!(fits || width < 34, "{width}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn without_a_width_nothing_is_cut() {
+    let text = table(
+        &rows(Filter::default()),
+        Layout {
+            width: u16::MAX,
+            color: false,
+        },
+    );
+    assert!(
+        text.contains("  Preallocate the write buffer from the size of the last commit\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn at_165_columns_everything_is_shown() {
     check(&rows(Filter::default()), 165, "\
 run  verdict              gain                    metric         guards           gate   time  pairs  by                  description

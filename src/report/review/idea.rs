@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Run;
 use crate::flow::record::{PLACEBO, Status};
+use crate::report::format;
 
 /// What became of one idea, or of all that a proposer tried without one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,6 +27,8 @@ pub struct Fate {
     pub best_percent: Option<f64>,
     /// Whether that one was kept.
     pub best_is_kept: bool,
+    /// Whether fresh pairs gave it, whatever became of the run.
+    pub best_is_confirmed: bool,
     /// Seconds spent on them.
     pub seconds: f64,
     /// Description of the last one.
@@ -56,6 +59,7 @@ pub fn fates<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<Fate> {
                 checks_failed: 0,
                 best_percent: None,
                 best_is_kept: false,
+                best_is_confirmed: false,
                 seconds: 0.0,
                 description: String::new(),
             });
@@ -71,6 +75,12 @@ pub fn fates<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<Fate> {
 }
 
 impl Fate {
+    /// The best gain, marked as `log` marks it.
+    pub fn best_gain(&self) -> Option<String> {
+        let percent = self.best_percent?;
+        Some(format::gain_percent(percent, self.best_is_confirmed))
+    }
+
     fn add(&mut self, run: &Run) {
         let row = &run.row;
         self.runs.push(row.run);
@@ -89,6 +99,7 @@ impl Fate {
                 );
             if is_better {
                 (self.best_is_kept, self.best_percent) = (is_kept, Some(gain.percent));
+                self.best_is_confirmed = gain.confirmed;
             }
         }
         self.seconds += row.seconds.unwrap_or(0.0);

@@ -6,13 +6,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::flow::decision::DecisionError;
-use crate::flow::entry::Entry;
+use crate::flow::entry::{Entry, Segment};
 use crate::flow::explain::Explainer;
 use crate::flow::measure::Judged;
 use crate::flow::record::{
     Durations, GateResult, GuardResult, Pair, Phase, RunLine, SelfReport, Status,
 };
 use crate::flow::trial::{TrialResult, TrialSetup};
+use crate::report::guard::tolerance_percent;
+use crate::report::row::{RowGain, row_gain};
 use crate::report::{measured, reason};
 
 /// What a report says of a run beside its row. What is absent is left out.
@@ -43,7 +45,7 @@ pub struct Detail {
     pub metrics: Vec<MetricChange>,
     /// The guards.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub guards: Vec<GuardResult>,
+    pub guards: Vec<GuardShown>,
     /// The clock that disagrees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub self_report: Option<SelfReport>,
@@ -76,6 +78,16 @@ pub struct Detail {
     pub flamegraph: Option<String>,
 }
 
+/// A guard of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GuardShown {
+    /// As in the ledger.
+    #[serde(flatten)]
+    pub result: GuardResult,
+    /// The tolerance that was in force, percent of the metric.
+    pub tolerance_percent: f64,
+}
+
 /// The pairs of one phase.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PhaseGains {
@@ -83,6 +95,9 @@ pub struct PhaseGains {
     pub phase: Phase,
     /// Log gain of each, in order; null for a pair without one.
     pub log: Vec<Option<f64>>,
+    /// What the pairs come to, where they are the fresh ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<RowGain>,
 }
 
 /// The evidence for a gain after each pair of the screening.
@@ -113,6 +128,7 @@ impl Detail {
     pub fn of_ours(
         entry: &Entry,
         line: &RunLine,
+        segment: &Segment,
         setup: Option<TrialSetup>,
         explainer: &mut Explainer,
     ) -> Result<Self, DecisionError> {
@@ -120,7 +136,7 @@ impl Detail {
             detail: line.detail.clone(),
             knobs: line.origin.knobs.clone(),
             metrics: metrics(&line.pairs),
-            guards: line.guards.clone(),
+            guards: guards(line, segment),
             self_report: line.self_report.clone(),
             digests: measured::digests(&line.pairs),
             gate: Some(line.gate.clone()),
@@ -132,7 +148,11 @@ impl Detail {
             ..Self::of_foreign(entry)
         };
         if let Some(setup) = setup {
-            detail.gains = gains(&line.pairs, &setup.primary);
+            detail.gains = gains(
+                &line.pairs,
+                &setup.primary,
+                row_gain(line, segment.direction),
+            );
             let explanation = explainer.explain(&setup, line)?;
             detail.differences = explanation.differences;
             if !explanation.screen.is_empty() {
@@ -163,7 +183,21 @@ impl Detail {
     }
 }
 
-pub(super) fn gains(pairs: &[Pair], primary: &Judged) -> Vec<PhaseGains> {
+fn guards(line: &RunLine, segment: &Segment) -> Vec<GuardShown> {
+    let guards = line.guards.iter();
+    guards
+        .map(|guard| GuardShown {
+            result: guard.clone(),
+            tolerance_percent: rounded(tolerance_percent(guard, segment)),
+        })
+        .collect()
+}
+
+pub(super) fn gains(
+    pairs: &[Pair],
+    primary: &Judged,
+    estimate: Option<RowGain>,
+) -> Vec<PhaseGains> {
     let mut phases: Vec<PhaseGains> = Vec::new();
     for pair in pairs.iter().filter(|pair| pair.phase != Phase::WarmUp) {
         let gain = primary.gain(pair).ok().map(rounded);
@@ -172,6 +206,7 @@ pub(super) fn gains(pairs: &[Pair], primary: &Judged) -> Vec<PhaseGains> {
             None => phases.push(PhaseGains {
                 phase: pair.phase,
                 log: vec![gain],
+                estimate: estimate.filter(|_| pair.phase == Phase::Confirm),
             }),
         }
     }

@@ -97,7 +97,7 @@ fn gains_are_by_phase_in_the_order_of_the_pairs_without_warm_ups() {
         samples::pair(Phase::Confirm, 100.0, 100.0),
         samples::pair(Phase::Screen, 0.0, 50.0),
     ];
-    let gains = run::gains(&pairs, &primary);
+    let gains = run::gains(&pairs, &primary, None);
     assert_eq!(gains.len(), 2);
     assert_eq!(gains[0].phase, Phase::Screen);
     assert_eq!(gains[0].log, [Some(0.223_144), None]);
@@ -142,6 +142,7 @@ fn json_keys_are_documented() {
     detail.gains = vec![PhaseGains {
         phase: Phase::Screen,
         log: vec![Some(0.1), None],
+        estimate: None,
     }];
     (detail.diff, detail.flamegraph) = (Some(String::new()), Some(String::new()));
     let value: Value = serde_json::from_str(&review.to_json()).expect("it is JSON");

@@ -61,6 +61,63 @@ fn every_order_puts_the_best_first_and_runs_without_the_figure_last() {
     assert_eq!(sorted(Sort::Metric, false, None).0, [2, 1, 4, 3]);
 }
 
+/// The runs of two segments whose metrics differ, sorted.
+fn of_two_segments(sort: Sort, reverse: bool) -> Vec<u64> {
+    let mut rows = Rows::new(Filter {
+        sort,
+        reverse,
+        ..Filter::default()
+    });
+    for (run, index, direction, metric) in [
+        (1, 0, Direction::Lower, 90.0),
+        (2, 0, Direction::Lower, 80.0),
+        (3, 1, Direction::Higher, 5.0),
+        (4, 1, Direction::Higher, 6.0),
+    ] {
+        let mut segment = Segment::from((index, Box::new(samples::config_line())));
+        segment.direction = direction;
+        let mut line = samples::kept(run);
+        line.metric = metric;
+        let mut entry = Entry::from(Box::new(line));
+        entry.segment = index;
+        rows.push(&entry, &segment);
+    }
+    rows.sorted().iter().map(|row| row.run).collect()
+}
+
+#[test]
+fn values_of_different_metrics_are_not_compared() {
+    assert_eq!(of_two_segments(Sort::Metric, false), [4, 3, 2, 1]);
+    assert_eq!(of_two_segments(Sort::Metric, true), [3, 4, 1, 2]);
+    assert_eq!(of_two_segments(Sort::Run, false), [1, 2, 3, 4]);
+}
+
+#[test]
+fn runs_that_all_lack_the_figure_are_known() {
+    let mut line = samples::ended(1, Reason::BuildFailed, "");
+    let segment = Segment::from((0, Box::new(samples::config_line())));
+    let lack = |line: &RunLine, sort| {
+        let mut rows = Rows::new(Filter {
+            sort,
+            ..Filter::default()
+        });
+        rows.push(&Entry::from(Box::new(line.clone())), &segment);
+        rows.sorted().lack_figure()
+    };
+    let all = [Sort::Run, Sort::Gain, Sort::Time, Sort::Metric];
+    assert_eq!(
+        all.map(|sort| lack(&line, sort)),
+        [false, true, false, true]
+    );
+    line = samples::kept(1);
+    assert_eq!(all.map(|sort| lack(&line, sort)), [false; 4]);
+    let none = Rows::new(Filter {
+        sort: Sort::Gain,
+        ..Filter::default()
+    });
+    assert!(!none.lack_figure());
+}
+
 #[test]
 fn the_limit_takes_the_last_of_the_ledger_and_the_first_of_any_other_order() {
     assert_eq!(sorted(Sort::Run, false, Some(2)), (vec![3, 4], 2));

@@ -23,14 +23,14 @@ verdict     keep
 gain        10.0 % less total_ms
             95 % interval of the gain [+8.9, +11.1] %, 6 pairs
 total_ms    100 → 90 ms (medians of incumbent and candidate)
-guards      rss_kib: pass, median gain -0.40 % over 6 pairs, tolerance 5.0 %
+guards      rss_kib: pass, median gain -0.40 % over 6 pairs, tolerance 5.13 %
 gate        pass, 12.2s
 time        51.9s: propose 0.05s, build 8.50s, measure 31.0s, gate 12.2s, other 0.10s
 origin      ideas, idea batch-writes
 
 gain by pair (digits count pairs, | is no gain, better is right)
   screen       2  median   +8.5 %  [....................|..........1....1....]
-  confirm      6  median  +10.0 %  [....................|............1.12.1.1]
+  confirm      6  gain    +10.0 %  [....................|............1.12.1.1]
                                     -13.6 %             0             +12.0 %
 
 recorded    2026-11-21 05:37:00Z
@@ -71,7 +71,7 @@ gain        0.20 % less total_ms
             95 % interval of the gain [-0.90, +1.3] %, 6 pairs
             seen while screening: a description, not a claim
 total_ms    100 → 99.8 ms (medians of incumbent and candidate)
-guards      rss_kib: pass, median gain -0.40 % over 6 pairs, tolerance 5.0 %
+guards      rss_kib: pass, median gain -0.40 % over 6 pairs, tolerance 5.13 %
 gate        FAIL, 12.0s
               test a ... FAILED
               �[31m1 failed
