@@ -129,18 +129,10 @@ fn check_rules(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes below a slot what git would wait for when it looks at it: special files, whose other ends are gone
-/// with what ran there, and rules that lead to one.
-pub fn remove_unreadable(directory: &Path) {
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let (path, kind) = (entry.path(), entry.file_type());
-        let is_rules = RULES.iter().any(|name| entry.file_name() == *name);
-        match kind {
-            Ok(kind) if kind.is_dir() => remove_unreadable(&path),
-            Ok(kind) if is_plain(kind) && !(is_rules && check_rules(&path).is_err()) => {}
-            _ => drop(fs::remove_file(path)),
-        }
-    }
+/// Whether this is a file of git's rules that [`check`] refuses to have git read.
+pub fn misleads_git(path: &Path) -> bool {
+    let is_rules = RULES.iter().any(|name| path.ends_with(name));
+    is_rules && check_rules(path).is_err()
 }
 
 fn is_plain(kind: FileType) -> bool {

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use git2::{Oid, Repository, Status, StatusOptions};
 
-use super::addable::remove_unreadable;
 use super::slot_files;
 use super::slots::{SlotName, Slots};
 use super::tree::copy_tree;
@@ -31,7 +30,7 @@ impl Slots {
     /// # Errors
     /// A file cannot be copied.
     pub fn keep_clean_cache(&self, slot: SlotName) -> Result<()> {
-        remove_unreadable(&self.path(slot));
+        slot_files::remove_special(&self.path(slot))?;
         let Some(repo) = self.open_slot(slot) else {
             return Ok(());
         };

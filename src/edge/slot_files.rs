@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 
+use super::addable;
 use super::tree::remove_tree;
 use crate::error::{Context, Result};
 
@@ -131,6 +132,25 @@ impl Files {
             .filter(|(path, stamp)| self.0.get(*path) != Some(*stamp))
             .map(|(path, _)| path.as_path())
     }
+}
+
+/// Removes pipes, sockets and devices from a directory and all below, and files of git's rules that lead to
+/// one; directories are not entered through links.
+///
+/// # Errors
+/// One cannot be removed.
+pub fn remove_special(directory: &Path) -> Result<()> {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let Ok(kind) = entry.file_type() else {
+            continue;
+        };
+        if kind.is_dir() {
+            remove_special(&entry.path())?;
+        } else if !kind.is_file() && !kind.is_symlink() || addable::misleads_git(&entry.path()) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether there is a link anywhere in a directory.

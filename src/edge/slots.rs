@@ -15,7 +15,6 @@ use git2::build::CheckoutBuilder;
 use git2::{Oid, Repository, WorktreeAddOptions, WorktreePruneOptions};
 use sha2::{Digest, Sha256};
 
-use super::addable::remove_unreadable;
 use super::repo::Repo;
 use super::repo_locks::RefWrite;
 use super::slot_caches::forget_python_bytecode;
@@ -299,8 +298,9 @@ impl Slots {
 
     fn check_out_into(&self, slot: SlotName, commit: Oid) -> Result<()> {
         let path = self.path(slot);
+        // Git opens files by their names, and would wait for a pipe's other end for ever.
+        slot_files::remove_special(&path)?;
         let context = || format!("cannot check out {commit} in {}", path.display());
-        remove_unreadable(&path);
         let repo = self.open_slot(slot).ok_or_else(|| self.not_ours(slot))?;
         let object = repo.find_object(commit, None).context(context)?;
         fault::space_for("slot-check-out").context(context)?;

@@ -286,7 +286,7 @@ impl SessionState {
         if line.metric > 0.0 {
             self.metrics.push((line.metric, line.status));
         }
-        if let Some(tree) = line.tree.as_ref().filter(|_| says_something(line.reason)) {
+        if let Some(tree) = line.tree.as_ref().filter(|_| line.reason.says_something()) {
             self.trees.entry(tree.clone()).or_insert(line.run);
         }
         if let (Status::Keep, Some(commit)) = (line.status, &line.candidate) {
@@ -384,35 +384,6 @@ impl SessionState {
             builds_in_run: self.opened.config.build.is_none(),
             is_timed: self.opened.config.timeouts.candidate_s.is_some(),
         })
-    }
-}
-
-/// Whether a verdict says something about the tree, so that the same tree need not be judged again;
-/// and not only that time, luck or the machine did not suffice.
-fn says_something(reason: Reason) -> bool {
-    match reason {
-        Reason::Improved
-        | Reason::NoChange
-        | Reason::NoGain
-        | Reason::NotConfirmed
-        | Reason::GuardFailed
-        | Reason::SelfReport
-        | Reason::DigestDiffers
-        | Reason::BuildFailed
-        | Reason::BadMetric
-        | Reason::RunFailed
-        | Reason::Drift
-        | Reason::Tampered
-        | Reason::GateFailed => true,
-        Reason::PlaceboPassed
-        | Reason::Repeat
-        | Reason::NotApplicable
-        | Reason::Inconclusive
-        | Reason::GuardUndecided
-        | Reason::NotExact
-        | Reason::Timeout
-        | Reason::ProposeFailed
-        | Reason::GateFlaky => false,
     }
 }
 

@@ -80,6 +80,35 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether a verdict says something about the tree, so that the same tree need not be judged again;
+    /// and not only that time, luck or the machine did not suffice.
+    pub fn says_something(self) -> bool {
+        match self {
+            Self::Improved
+            | Self::NoChange
+            | Self::NoGain
+            | Self::NotConfirmed
+            | Self::GuardFailed
+            | Self::SelfReport
+            | Self::DigestDiffers
+            | Self::BuildFailed
+            | Self::BadMetric
+            | Self::RunFailed
+            | Self::Drift
+            | Self::Tampered
+            | Self::GateFailed => true,
+            Self::PlaceboPassed
+            | Self::Repeat
+            | Self::NotApplicable
+            | Self::Inconclusive
+            | Self::GuardUndecided
+            | Self::NotExact
+            | Self::Timeout
+            | Self::ProposeFailed
+            | Self::GateFlaky => false,
+        }
+    }
+
     /// The status that goes with it.
     pub fn status(self) -> Status {
         match self {
