@@ -7,6 +7,7 @@ use git2::Oid;
 use super::bench::Bench;
 use super::calibrate;
 use super::end_to_end::{Budget, end_to_end, gains};
+use super::judge::build_incumbent;
 use super::project::Project;
 use super::stack::Stack;
 use crate::edge::console::Console;
@@ -250,7 +251,9 @@ impl<'a> Finalizer<'a> {
             return Ok(Err((Outcome::Fails, why)));
         }
         console.phase(&format!("{group}: checking alone"));
+        // Nothing that its runs left is the gate's to find.
         self.bench.renew()?;
+        build_incumbent(&mut self.bench, SlotName::Zero, tip)?;
         let gate = match self.bench.gate(SlotName::Zero, self.stack.start, tip)? {
             None => GateOutcome::NotRun,
             Some(checked) if checked.passed => GateOutcome::Pass,

@@ -322,8 +322,15 @@ fn run_gate(
 ) -> Result<GateResult> {
     let candidate_slot = SlotName::numbered(trial.slot());
     let parent_slot = SlotName::numbered(1 - trial.slot());
-    // What the candidate's runs left could be taken for the gate's own, already built.
+    // What the candidate's runs left could be taken for the gate's own, already built. What the build makes
+    // is the gate's to check.
     bench.renew()?;
+    let built = bench.prepare(candidate_slot, sides.candidate)?;
+    if !built.passed {
+        let detail = format!("the build {}\n{}", built.ended, built.tail);
+        trial.end(Reason::BuildFailed, detail);
+        return Ok(no_gate());
+    }
     let Some(checked) = bench.gate(candidate_slot, sides.parent, sides.candidate)? else {
         trial.gate(GateVerdict::Pass);
         return Ok(no_gate());
@@ -336,6 +343,7 @@ fn run_gate(
         "{CHECKS_FILE} {}; running it on the incumbent",
         checked.ended
     ));
+    build_incumbent(bench, parent_slot, sides.parent)?;
     let again = bench.gate(parent_slot, sides.parent, sides.parent)?;
     let flaky = again.is_some_and(|again| !again.passed);
     let (verdict, outcome) = if flaky {

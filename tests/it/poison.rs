@@ -139,3 +139,17 @@ fn a_candidate_that_ends_the_loop_with_an_error_each_time_is_recorded_and_the_ne
         .expect(0);
     assert_eq!(project.verdicts()[1], verdict("keep", "improved"));
 }
+
+#[test]
+fn the_gate_checks_what_the_build_made_of_the_candidate() {
+    let build = "\"build\": [\"sh\", \"-c\", \"mkdir -p ignored; cp src/cost.txt ignored/built\"]";
+    let project = Project::with_config(
+        "#!/usr/bin/env bash\necho \"METRIC cost=$(cat src/cost.txt)\"\n",
+        &config(build),
+    );
+    project.write("autoresearch.checks.sh", "cmp ignored/built src/cost.txt\n");
+    project.commit("gate");
+    project.ideas(&[("better", &[("src/cost.txt", "50\n")])]);
+    project.run(&["run", "-n", "1"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
+}
