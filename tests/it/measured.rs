@@ -76,7 +76,7 @@ fn a_faster_candidate_with_another_output_is_refused_with_both_values_at_the_fir
     assert!(
         shown.contains("checks: output differs")
             && shown.contains("DIGEST out: parent right, candidate wrong")
-            && shown.contains("digests     1, compared in 1 pairs: DIFFER"),
+            && shown.contains("digests     1, compared in 1 pair: DIFFER"),
         "{shown}"
     );
     let shown = project.run(&["show", "2"]).expect(0).stdout;

@@ -164,10 +164,12 @@ fn measure(path: &Path, scale: Scale, plan: &Plan, pace: Pace) -> Result<Observe
     check_rows(path, plan)?;
     let bound = scale.entity_capacity + scale.entity_batch_events + BLOCKS;
     let peak = processor.observed.peak_resident;
+    // Not the peak itself, which depends on when the writer had its turn: what is verified is the same in
+    // every run.
     verify(
-        "peak resident within a batch of the capacity",
-        &peak.min(bound),
-        &peak,
+        "entities resident beyond a batch above the capacity",
+        &peak.saturating_sub(bound),
+        &0,
     )?;
     Ok(processor.observed)
 }

@@ -1,6 +1,7 @@
 //! The workloads and their `METRIC` lines.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use batch_store_bench::scale::Scale;
 use batch_store_bench::workloads::ALL;
@@ -35,6 +36,27 @@ fn every_workload_runs_and_verifies_at_a_tiny_scale() {
             assert!(metric.value.is_finite(), "{metric:?}");
         }
     }
+}
+
+#[test]
+fn two_runs_find_the_same_entities_also_on_a_busy_machine() {
+    let digest = || {
+        let text = printed(&["--only", "entities"]);
+        let mut lines = text.lines().filter(|line| line.starts_with("DIGEST "));
+        lines.next().expect("a digest").to_owned()
+    };
+    let first = digest();
+    // Others move the store's threads against each other.
+    let busy = AtomicBool::new(true);
+    let second = std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| while busy.load(Ordering::Relaxed) {});
+        }
+        let second = digest();
+        busy.store(false, Ordering::Relaxed);
+        second
+    });
+    assert_eq!(second, first);
 }
 
 /// The names and values of the `METRIC` lines; beside them there are only `DIGEST` lines.
