@@ -78,7 +78,7 @@ pub struct Task<'a> {
     pub extra: &'a [(&'a str, &'a str)],
     /// The key that it reads from its standard input.
     pub key: Option<&'a str>,
-    /// A directory below [`Bench::private_directory`] that it may write, too.
+    /// A directory of ours beside the slot that it may write, too.
     pub output: Option<&'a Path>,
 }
 

@@ -50,7 +50,11 @@ fn two_runs_find_the_same_entities_also_on_a_busy_machine() {
     let busy = AtomicBool::new(true);
     let second = std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| while busy.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while busy.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         let second = digest();
         busy.store(false, Ordering::Relaxed);
