@@ -317,8 +317,9 @@ fn a_script_that_builds_in_its_first_run_has_the_configured_time_for_it() {
 
 #[test]
 fn an_exact_metric_that_differs_from_itself_is_judged_as_a_noisy_one_from_then_on() {
+    // So many digits that no two runs ever print the same.
     let script = "#!/usr/bin/env bash\nset -e\nn=$(cat src/cost.txt)\n\
-        if [ $n -lt 100 ]; then n=$((n - RANDOM % 20)); fi\necho \"METRIC cost=$n\"\n";
+        if [ $n -lt 100 ]; then n=$((n - RANDOM % 20)).$RANDOM$RANDOM$RANDOM; fi\necho \"METRIC cost=$n\"\n";
     let project = Project::new(script);
     project.ideas(&[
         ("moody", &[("src/cost.txt", "90\n")]),
