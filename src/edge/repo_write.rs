@@ -8,12 +8,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use git2::{ApplyOptions, IndexAddOption, Oid, Repository, Signature};
+use git2::{IndexAddOption, Oid, Repository, Signature};
 
 use super::repo::Repo;
 use super::repo_locks::RefWrite;
 use super::{addable, fault};
 use crate::error::{Context, Error, Result, cut};
+use crate::propose::patch_offset::relocated;
 
 impl Repo {
     /// Commits a tree on top of `parent`; no branch moves.
@@ -61,7 +62,8 @@ impl Repo {
         }
     }
 
-    /// The tree that a patch makes of a commit's; the reason when it does not apply.
+    /// The tree that a patch makes of a commit's, at the lines that it names or, as `git apply`
+    /// does, where they are now; the reason when it does not apply.
     ///
     /// # Errors
     /// The commit cannot be read or the tree not written.
@@ -87,15 +89,32 @@ impl Repo {
             .inner
             .find_tree(self.tree_id(commit)?)
             .context(context)?;
-        let mut options = ApplyOptions::new();
-        match self.inner.apply_to_tree(&tree, &diff, Some(&mut options)) {
-            Ok(mut index) => {
-                let written = fault::git_space_for("tree-write")
-                    .and_then(|()| index.write_tree_to(&self.inner));
-                written.context(context).map(Ok)
-            }
-            Err(error) => Ok(Err(cut(error.message()))),
+        let apply = |diff: &git2::Diff| self.inner.apply_to_tree(&tree, diff, None);
+        let refused = match apply(&diff) {
+            Ok(index) => return self.written(index).context(context).map(Ok),
+            Err(error) => error,
+        };
+        let moved = relocated(patch, &self.old_files(&tree, &diff))
+            .and_then(|moved| apply(&git2::Diff::from_buffer(&moved).ok()?).ok());
+        match moved {
+            Some(index) => self.written(index).context(context).map(Ok),
+            None => Ok(Err(cut(refused.message()))),
         }
+    }
+
+    fn written(&self, mut index: git2::Index) -> std::result::Result<Oid, git2::Error> {
+        fault::git_space_for("tree-write")?;
+        index.write_tree_to(&self.inner)
+    }
+
+    /// What the files of a patch are in a tree, in its order; none where there is no such file.
+    fn old_files(&self, tree: &git2::Tree, diff: &git2::Diff) -> Vec<Option<Vec<u8>>> {
+        let content = |delta: git2::DiffDelta| {
+            let entry = tree.get_path(delta.old_file().path()?).ok()?;
+            let blob = self.inner.find_blob(entry.id()).ok()?;
+            Some(blob.content().to_vec())
+        };
+        diff.deltas().map(content).collect()
     }
 
     /// The commit's tree with some files' contents replaced; their modes stay.

@@ -29,9 +29,9 @@ pub fn with_git_headers(patch: &[u8]) -> Vec<u8> {
             out.push_str(&header(if is_new { NOTHING } else { old }, new));
             continue;
         }
-        match hunk_sizes(line) {
-            Some(sizes) if left == (0, 0) => left = sizes,
-            _ => count_down(&mut left, line),
+        match hunk_ranges(line.as_bytes()) {
+            Some(([(_, old), (_, new)], _)) if left == (0, 0) => left = (old, new),
+            _ => count_down(&mut left, line.as_bytes()),
         }
         out.push_str(line);
     }
@@ -59,20 +59,26 @@ fn header(old: &str, new: &str) -> String {
     }
 }
 
-/// The sizes in `@@ -1,4 +1,5 @@`.
-fn hunk_sizes(line: &str) -> Option<(usize, usize)> {
-    let mut words = line.strip_prefix("@@ ")?.split(' ');
-    let mut size = |sign: char| -> Option<usize> {
+/// Where a hunk begins and how many lines it has, in the old and in the new file.
+pub(super) type Ranges = [(usize, usize); 2];
+
+/// What `@@ -1,4 +1,5 @@ title` says, and the title with what is before and after it.
+pub(super) fn hunk_ranges(line: &[u8]) -> Option<(Ranges, &[u8])> {
+    let rest = line.strip_prefix(b"@@ ")?;
+    let end = rest.windows(3).position(|three| three == b" @@")?;
+    let mut words = std::str::from_utf8(&rest[..end]).ok()?.split(' ');
+    let mut range = |sign: char| -> Option<(usize, usize)> {
         let range = words.next()?.strip_prefix(sign)?;
-        range
-            .split_once(',')
-            .map_or(Some(1), |(_, size)| size.parse().ok())
+        let (start, size) = range.split_once(',').unwrap_or((range, "1"));
+        Some((start.parse().ok()?, size.parse().ok()?))
     };
-    Some((size('-')?, size('+')?))
+    let ranges = [range('-')?, range('+')?];
+    Some((ranges, &rest[end + 3..]))
 }
 
-fn count_down(left: &mut (usize, usize), line: &str) {
-    let (old, new) = match line.as_bytes().first() {
+/// Takes one line of a hunk from the lines that it still holds of the old and the new file.
+pub(super) fn count_down(left: &mut (usize, usize), line: &[u8]) {
+    let (old, new) = match line.first() {
         Some(b'-') => (1, 0),
         Some(b'+') => (0, 1),
         Some(b'\\') => (0, 0),

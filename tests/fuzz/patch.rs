@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use autoresearch::edge::repo::Repo;
 use autoresearch::propose::patch::with_git_headers;
+use autoresearch::propose::patch_offset::relocated;
 use git2::{Oid, Repository, Signature};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -160,6 +161,67 @@ proptest! {
             for patch in [patch.clone(), as_plain(&patch)] {
                 let tree = trees.repo.apply_patch(from, &with_git_headers(patch.as_bytes()));
                 prop_assert_eq!(tree.expect("the commit is there"), Ok(wanted), "{}", patch);
+            }
+            Ok(())
+        })?;
+    }
+}
+
+/// What `git apply` makes of a patch for one file; `None` when it refuses it.
+fn by_git(old: &str, patch: &str) -> Option<String> {
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let (file, diff) = (directory.path().join("f"), directory.path().join("p"));
+    std::fs::write(&file, old).expect("the file is written");
+    std::fs::write(&diff, patch).expect("the patch is written");
+    let output = std::process::Command::new("git")
+        .args(["apply", "p"])
+        .current_dir(directory.path())
+        .env("GIT_CEILING_DIRECTORIES", directory.path())
+        .output()
+        .expect("git runs");
+    output
+        .status
+        .success()
+        .then(|| std::fs::read_to_string(&file).expect("it is there"))
+}
+
+proptest! {
+    #![proptest_config(cases(1))]
+
+    #[test]
+    fn a_patch_of_a_file_that_changed_since_applies_where_git_applies_it(
+        old in vec(select(&["a", "b", "c", "d", "e"][..]), 4..24),
+        edits in vec((0_usize..24, 0_usize..3, "[f-h]{0,2}"), 1..4),
+        since in vec((0_usize..24, 0_usize..2, "[v-z]{0,3}"), 0..3),
+    ) {
+        thread_local!(static TREES: Trees = Trees::new());
+        let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let edited = |edits: &[(usize, usize, String)]| {
+            let mut lines: Vec<String> = old.iter().map(|line| (*line).to_owned()).collect();
+            for (at, gone, new) in edits {
+                let at = at % (lines.len() + 1);
+                let end = (at + gone).min(lines.len());
+                lines.splice(at..end, new.chars().map(String::from));
+            }
+            text(&lines)
+        };
+        let old_text = edited(&[]);
+        let (new, now) = (edited(&edits), edited(&since));
+        prop_assume!(new != old_text && !new.is_empty() && !now.is_empty());
+        TREES.with(|trees| {
+            let commit = |content: &str| trees.commit(&[("f".to_owned(), content.to_owned())].into());
+            let patch = trees.repo.diff_text(commit(&old_text), commit(&new)).expect("both are there");
+            match by_git(&now, &patch) {
+                Some(wanted) => {
+                    let tree = trees.repo.apply_patch(commit(&now), patch.as_bytes());
+                    let tree = tree.expect("the commit is there").map(|tree| tree.to_string());
+                    let wanted = trees.repo.tree_id(commit(&wanted)).expect("it is there");
+                    prop_assert_eq!(tree, Ok(wanted.to_string()), "{} on {:?}", patch, now);
+                }
+                None => {
+                    let moved = relocated(patch.as_bytes(), &[Some(now.clone().into_bytes())]);
+                    prop_assert!(moved.is_none(), "{} on {:?}", patch, now);
+                }
             }
             Ok(())
         })?;

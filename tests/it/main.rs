@@ -25,6 +25,7 @@ mod ledger;
 mod limits;
 mod measured;
 mod mistakes;
+mod patches;
 mod places;
 mod poison;
 mod processes;
