@@ -27,7 +27,8 @@
 //! - **The user's checkout is never written**, except the append to `experiments.jsonl` and the tick
 //!   in `ideas.md`. Candidates live in worktrees of their own ([`edge::slots`]); reverting one is
 //!   forgetting it. The user's HEAD and index never change.
-//! - **State is a fold over the ledger.** There is no second state file. The record of a keep is
+//! - **State is a fold over the ledger.** There is no second state file; how often a candidate ended the
+//!   loop with an error ([`driver::attempts`]) decides no measured verdict. The record of a keep is
 //!   durable before the branch moves, and moving it again is harmless, so a kill at any instant is
 //!   finished or forgotten by the next run ([`driver::open`]). What git writes is synced too, so the
 //!   record never names a commit that power loss took. Each step whose interruption could lose

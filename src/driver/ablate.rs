@@ -4,7 +4,7 @@ use git2::Oid;
 
 use super::end_to_end::{Budget, end_to_end, gains};
 use super::engine::{Engine, commit_id};
-use super::judge::no_gate;
+use super::judge::{Gated, gate_anew, no_gate};
 use super::open::move_branch;
 use crate::edge::clock;
 use crate::edge::slots::SlotName;
@@ -134,16 +134,16 @@ impl Engine {
     fn drop_if_it_passes(&mut self, line: &mut AblationLine, without: Oid) -> Result<()> {
         self.console.phase("checking");
         let head = commit_id(&line.head)?;
-        // The end-to-end pairs end with the candidate's side in either slot, and with what it left there.
-        self.bench.renew()?;
-        let built = self.bench.prepare(SlotName::Zero, without)?;
-        if !built.passed {
-            line.detail = format!("not dropped: without it the build {}", built.ended);
-            return Ok(());
-        }
-        let Some(checked) = self.bench.gate(SlotName::Zero, head, without)? else {
-            line.dropped = true;
-            return Ok(());
+        let checked = match gate_anew(&mut self.bench, SlotName::Zero, head, without)? {
+            Gated::NoGate => {
+                line.dropped = true;
+                return Ok(());
+            }
+            Gated::NotBuilt(built) => {
+                line.detail = format!("not dropped: without it the build {}", built.ended);
+                return Ok(());
+            }
+            Gated::Ran(checked) => checked,
         };
         line.dropped = checked.passed;
         line.gate = GateResult {

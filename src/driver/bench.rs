@@ -228,12 +228,17 @@ impl Bench {
         Ok(directory)
     }
 
+    /// Whether the project has a gate.
+    pub fn has_gate(&self) -> bool {
+        self.pinned.checks.is_some()
+    }
+
     /// Runs the gate in a slot; `None` when the project has none.
     ///
     /// # Errors
     /// It cannot be started, or the user wants to stop.
     pub fn gate(&mut self, slot: SlotName, base: Oid, candidate: Oid) -> Result<Option<Checked>> {
-        if self.pinned.checks.is_none() {
+        if !self.has_gate() {
             return Ok(None);
         }
         self.interrupts.check()?;

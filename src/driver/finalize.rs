@@ -7,7 +7,7 @@ use git2::Oid;
 use super::bench::Bench;
 use super::calibrate;
 use super::end_to_end::{Budget, end_to_end, gains};
-use super::judge::build_incumbent;
+use super::judge::{Gated, gate_anew};
 use super::project::Project;
 use super::stack::Stack;
 use crate::edge::console::Console;
@@ -251,13 +251,16 @@ impl<'a> Finalizer<'a> {
             return Ok(Err((Outcome::Fails, why)));
         }
         console.phase(&format!("{group}: checking alone"));
-        // Nothing that its runs left is the gate's to find.
-        self.bench.renew()?;
-        build_incumbent(&mut self.bench, SlotName::Zero, tip)?;
-        let gate = match self.bench.gate(SlotName::Zero, self.stack.start, tip)? {
-            None => GateOutcome::NotRun,
-            Some(checked) if checked.passed => GateOutcome::Pass,
-            Some(checked) => return Ok(Err((Outcome::GateFails, checked.tail))),
+        let gate = match gate_anew(&mut self.bench, SlotName::Zero, self.stack.start, tip)? {
+            Gated::NoGate => GateOutcome::NotRun,
+            Gated::NotBuilt(built) => {
+                return Ok(Err((
+                    Outcome::Fails,
+                    format!("the build {}\n{}", built.ended, built.tail),
+                )));
+            }
+            Gated::Ran(checked) if checked.passed => GateOutcome::Pass,
+            Gated::Ran(checked) => return Ok(Err((Outcome::GateFails, checked.tail))),
         };
         let (sides, budget) = ((self.stack.start, tip), Budget::pairs(pairs as usize));
         let seed = clock::fresh_seed();

@@ -313,6 +313,35 @@ pub fn unchanged_code_fails(sandbox: Sandbox, reason: Reason, detail: &str) -> E
     ))
 }
 
+/// What a gate in slots made anew said of a commit.
+#[derive(Debug)]
+pub enum Gated {
+    /// The project has no gate.
+    NoGate,
+    /// The commit does not build any more.
+    NotBuilt(Checked),
+    /// It ran to an end.
+    Ran(Checked),
+}
+
+/// Runs the gate on a commit that was measured. What its runs left could be taken for the gate's own,
+/// already built, so all that goes first. What the build makes is the gate's to check.
+///
+/// # Errors
+/// The slot cannot be made anew, the gate not be started, or the user wants to stop.
+pub fn gate_anew(bench: &mut Bench, slot: SlotName, base: Oid, commit: Oid) -> Result<Gated> {
+    if !bench.has_gate() {
+        return Ok(Gated::NoGate);
+    }
+    bench.renew()?;
+    let built = bench.prepare(slot, commit)?;
+    if !built.passed {
+        return Ok(Gated::NotBuilt(built));
+    }
+    let checked = bench.gate(slot, base, commit)?;
+    Ok(checked.map_or(Gated::NoGate, Gated::Ran))
+}
+
 /// Runs the gate on the candidate and, when it fails, once on the incumbent.
 fn run_gate(
     bench: &mut Bench,
@@ -321,19 +350,17 @@ fn run_gate(
     sides: Sides,
 ) -> Result<GateResult> {
     let candidate_slot = SlotName::numbered(trial.slot());
-    let parent_slot = SlotName::numbered(1 - trial.slot());
-    // What the candidate's runs left could be taken for the gate's own, already built. What the build makes
-    // is the gate's to check.
-    bench.renew()?;
-    let built = bench.prepare(candidate_slot, sides.candidate)?;
-    if !built.passed {
-        let detail = format!("the build {}\n{}", built.ended, built.tail);
-        trial.end(Reason::BuildFailed, detail);
-        return Ok(no_gate());
-    }
-    let Some(checked) = bench.gate(candidate_slot, sides.parent, sides.candidate)? else {
-        trial.gate(GateVerdict::Pass);
-        return Ok(no_gate());
+    let checked = match gate_anew(bench, candidate_slot, sides.parent, sides.candidate)? {
+        Gated::NoGate => {
+            trial.gate(GateVerdict::Pass);
+            return Ok(no_gate());
+        }
+        Gated::NotBuilt(built) => {
+            let detail = format!("the build {}\n{}", built.ended, built.tail);
+            trial.end(Reason::BuildFailed, detail);
+            return Ok(no_gate());
+        }
+        Gated::Ran(checked) => checked,
     };
     if checked.passed {
         trial.gate(GateVerdict::Pass);
@@ -343,6 +370,7 @@ fn run_gate(
         "{CHECKS_FILE} {}; running it on the incumbent",
         checked.ended
     ));
+    let parent_slot = SlotName::numbered(1 - trial.slot());
     build_incumbent(bench, parent_slot, sides.parent)?;
     let again = bench.gate(parent_slot, sides.parent, sides.parent)?;
     let flaky = again.is_some_and(|again| !again.passed);
