@@ -70,7 +70,11 @@ impl Interrupts {
     /// Notes one signal: a further Ctrl-C is more urgent than the first, others are urgent at
     /// once.
     pub fn raise(&self, is_ctrl_c: bool) {
-        let before = self.level.fetch_add(step(is_ctrl_c), Ordering::SeqCst);
+        let raised = |level: u8| Some(level.saturating_add(step(is_ctrl_c)));
+        let before = self
+            .level
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, raised)
+            .unwrap_or_default();
         if before == 0 && is_ctrl_c {
             self.say("\nfinishing the current step; press Ctrl-C again to stop now");
         }

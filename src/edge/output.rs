@@ -1,7 +1,8 @@
 //! Files that a command writes for its user.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::fault;
@@ -56,22 +57,25 @@ fn followed(path: &Path) -> PathBuf {
 }
 
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let temporary = path.with_file_name(name);
-    let written = fault::space_for("file-write")
-        .and_then(|()| std::fs::write(&temporary, content))
-        .and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        std::fs::remove_file(&temporary).ok();
-    }
-    written
+    fault::space_for("file-write")?;
+    let permissions = match std::fs::metadata(path) {
+        Ok(there) => there.permissions(),
+        // Less what the umask takes away.
+        Err(_) => Permissions::from_mode(0o666),
+    };
+    // Of a name that no file has; gone again unless it gets the name that was asked for.
+    let mut file = tempfile::Builder::new()
+        .permissions(permissions)
+        .tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
+    file.write_all(content)?;
+    file.persist(path)?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::os::unix::fs::{FileTypeExt, symlink};
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 
     use super::*;
 
@@ -123,6 +127,34 @@ mod tests {
         symlink("circle", at("circle")).expect("a link");
         write(&at("circle"), b"x").expect_err("it has no end");
         assert!(at("circle").is_symlink());
+    }
+
+    #[test]
+    fn nothing_else_in_the_directory_is_touched_and_the_mode_stays() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        for name in ["page", "page.new", ".page"] {
+            std::fs::write(at(name), name).expect("it is written");
+        }
+        let mode = Permissions::from_mode(0o600);
+        std::fs::set_permissions(at("page"), mode).expect("it is ours");
+        write(&at("page"), b"new").expect("it is written");
+        write(&at("other"), b"new").expect("it is written");
+        let mode_of = |name: &str| at(name).metadata().expect("it is there").mode() & 0o777;
+        assert_eq!(
+            (mode_of("page"), mode_of("other")),
+            (0o600, mode_of("page.new"))
+        );
+        assert_eq!(
+            names(directory.path()),
+            [".page", "other", "page", "page.new"]
+        );
+        for name in [".page", "page.new"] {
+            assert_eq!(
+                std::fs::read_to_string(at(name)).expect("it is there"),
+                name
+            );
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! Output goes to a file and never through a pipe: a grandchild that keeps a pipe open makes the
 //! wait for its end block (measured with duct: 4 s for a child that had left a `sleep 4` behind; with
-//! a file, 2 ms); where there is a socket between, it is closed from our side. When the child ends or its time is up, the whole group is killed before the child
-//! is reaped, while its process id can belong to nobody else.
+//! a file, 2 ms); where there is a socket between, it is closed from our side. When the child ends or
+//! its time is up, the whole group is killed before the child is reaped, while its process id can
+//! belong to nobody else.
 
 use std::collections::BTreeMap;
 use std::fs::File;
