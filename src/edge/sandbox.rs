@@ -1,11 +1,11 @@
 //! What keeps children in: bubblewrap, else Landlock.
 //!
-//! In both a child may write into its own worktree and a private directory only (an agent also where the
-//! config says), and has no network unless allowed. Bubblewrap also gives it process ids, `/tmp`, `/dev/shm` and a loopback interface
-//! of its own; it costs some 10 ms a child, and the script is then not our own child any more, so that
-//! the waiting of its thread is not known. Landlock costs nothing and needs no program, but knows no
-//! UDP, cannot tell loopback from other hosts, and does not stop a change of modes and times of files
-//! that the user owns.
+//! In both a child may write into its own worktree and a private directory only (an agent also where
+//! the config says), and has no network unless allowed. Bubblewrap also gives it process ids, `/tmp`,
+//! `/dev/shm` and a loopback interface of its own; it costs some 10 ms a child, and the script is then
+//! not our own child any more, so that the waiting of its thread is not known. Landlock costs nothing
+//! and needs no program, but knows no UDP, cannot tell loopback from other hosts, and does not stop a
+//! change of modes and times of files that the user owns.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};

@@ -42,8 +42,8 @@ pub fn make_writable(path: &Path) {
     }
 }
 
-/// Copies files, links and modification times, and nothing else (to open a pipe would be to wait); hard links would let one slot's build write into the
-/// other's files.
+/// Copies files, links and modification times, and nothing else (to open a pipe would be to wait); hard
+/// links would let one slot's build write into the other's files.
 ///
 /// # Errors
 /// A file cannot be read or written.

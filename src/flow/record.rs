@@ -11,7 +11,8 @@
 //! - [`AblationLine`]: the head measured against the head without one kept commit.
 //! - [`RepairLine`]: damaged lines were here.
 //!
-//! Append only, but for `autoresearch repair`. An unknown status, reason or type is an error with its line number, never a keep.
+//! Append only, but for `autoresearch repair`. An unknown status, reason or type is an error with its
+//! line number, never a keep.
 
 use std::collections::BTreeMap;
 
