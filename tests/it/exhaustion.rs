@@ -63,7 +63,7 @@ fn what_a_candidate_leaves_running_or_locked_does_not_meet_the_incumbent() {
     // The incumbent would look nine times as bad while something of the candidate's held the lock.
     let script = "#!/usr/bin/env bash\nset -e\nexec 9< \"$HOME/lock\"\n\
         if ! flock --nonblock 9; then echo METRIC cost=900; exit; fi\n\
-        if [ -e src/attack ]; then bash src/attack 9<&-; fi\necho \"METRIC cost=$(cat src/cost.txt)\"\n";
+        if [ -e src/attack ]; then bash src/attack 9<&-; fi\necho \"METRIC cost=$(<src/cost.txt)\"\n";
     let attack = "setsid bash -c 'exec 9< \"$HOME/lock\"; flock 9; while :; do :; done' > /dev/null 2>&1 &\n\
         bash -c 'exec 9< \"$HOME/lock\"; flock 9; while :; do :; done' > /dev/null 2>&1 &\n";
     for way in sandboxes().into_iter().chain(["off"]) {

@@ -106,7 +106,7 @@ fn the_beginning_of_what_a_hook_prints_reaches_the_agent_and_the_rest_nobody() {
     let agent = serde_json::json!({"command": ["bash", "-c", agent, "x", "{prompt_file}"], "writable": ["~/"]});
     let project = with_hooks(
         &serde_json::json!({
-            "before": shell("echo noise >&2; echo look at the cache; head -c 50000000 /dev/zero | tr '\\0' x")
+            "before": shell("echo noise >&2; echo look at the cache; head -c 5000000 /dev/zero | tr '\\0' x")
         }),
         &format!("\"proposers\": [\"agent\"], \"agent\": {agent},"),
     );

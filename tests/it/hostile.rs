@@ -11,13 +11,13 @@ use crate::support::{CONFIG, EXACT_SCRIPT, Project, verdict};
 
 /// Runs what the candidate brought, then measures. The candidate's code is `src/attack`.
 pub const SCRIPT: &str = "#!/usr/bin/env bash\nset -e\nif [ -e src/attack ]; then bash src/attack; fi\n\
-    echo \"METRIC cost=$(cat src/cost.txt)\"\n";
+    echo \"METRIC cost=$(<src/cost.txt)\"\n";
 
 /// As [`SCRIPT`], with a key that only the script knows.
 const KEYED_SCRIPT: &str = "#!/usr/bin/env bash\nset -e\n\
     key=; [[ -z \"${AUTORESEARCH_KEYED:-}\" ]] || read -r key\n\
     if [ -e src/attack ]; then bash src/attack || true; fi\n\
-    echo \"METRIC${key:+[$key]} cost=$(cat src/cost.txt)\"\n";
+    echo \"METRIC${key:+[$key]} cost=$(<src/cost.txt)\"\n";
 
 pub const HARMLESS: (&str, &str) = ("src/note.txt", "two\n");
 
@@ -360,7 +360,7 @@ fn without_a_sandbox_lock_files_that_are_taken_away_and_a_changed_backlog_spoil_
 #[test]
 fn what_a_run_leaves_behind_is_gone_before_the_next() {
     // A result kept anywhere it can write makes every later run cheaper.
-    let script = "#!/usr/bin/env bash\nset -e\ncost=$(cat src/cost.txt)\n\
+    let script = "#!/usr/bin/env bash\nset -e\ncost=$(<src/cost.txt)\n\
         for c in src/cache ignored/cache sub/deep/cache \"$TMPDIR/cache\" \"$XDG_CACHE_HOME/cache\" \"${TMPDIR%/*}/memo\" /tmp/cache-$UID; do\n\
         if [ -e src/attack ]; then mkdir -p \"${c%/*}\" 2> /dev/null || true; if [ -e \"$c\" ]; then cost=1; else (echo x > \"$c\") 2> /dev/null || true; fi; fi; done\n\
         if [ -e src/attack ]; then echo 1 > src/cost.txt; fi\necho \"METRIC cost=$cost\"\n";
@@ -380,7 +380,7 @@ fn what_a_run_leaves_behind_is_gone_before_the_next() {
 
 #[test]
 fn without_a_build_command_what_appears_after_the_first_run_is_gone_before_the_next() {
-    let script = "#!/usr/bin/env bash\nset -e\ncost=$(cat src/cost.txt)\n\
+    let script = "#!/usr/bin/env bash\nset -e\ncost=$(<src/cost.txt)\n\
         if [ -e src/attack ]; then if [ -e ignored/first ]; then [ ! -e ignored/later ] || cost=1; touch ignored/later; fi\n\
         mkdir -p ignored; touch ignored/first; fi\necho \"METRIC cost=$cost\"\n";
     let project = attacked(script, CONFIG, &[("src/attack", "\n")]);
@@ -391,7 +391,7 @@ fn without_a_build_command_what_appears_after_the_first_run_is_gone_before_the_n
 fn both_sides_see_the_same_environment_and_paths_of_one_length() {
     // Whatever depends on the side would move the metric.
     let script = "#!/usr/bin/env bash\nset -e\nsum=$(env | grep -v '^_=' | sed -E 's/(slot|private)-[01]/\\1-X/g' | sort | cksum | cut -d' ' -f1)\n\
-        echo \"DIGEST environment=$sum\"\necho \"DIGEST length=${#PWD}\"\necho \"METRIC cost=$(cat src/cost.txt)\"\n";
+        echo \"DIGEST environment=$sum\"\necho \"DIGEST length=${#PWD}\"\necho \"METRIC cost=$(<src/cost.txt)\"\n";
     for sandbox in sandboxes().into_iter().chain(["off"]) {
         let project = attacked(script, &kept_in(sandbox), &[("src/cost.txt", "50\n")]);
         assert_eq!(
@@ -452,7 +452,7 @@ fn what_is_hidden_so_deep_or_without_rights_that_it_is_hard_to_remove_is_gone_al
     let forbidden = "mkdir -p hidden; chmod 700 hidden; [ ! -e hidden/cache ] || cost=1; touch hidden/cache; chmod 0 hidden\n";
     for hide in [deep, forbidden] {
         let script = format!(
-            "#!/usr/bin/env bash\nset -e\ncost=$(cat src/cost.txt)\nif [ -e src/attack ]; then cd src\n{hide}fi\necho \"METRIC cost=$cost\"\n"
+            "#!/usr/bin/env bash\nset -e\ncost=$(<src/cost.txt)\nif [ -e src/attack ]; then cd src\n{hide}fi\necho \"METRIC cost=$cost\"\n"
         );
         let config = config("\"build\": [\"true\"]");
         let project = attacked(&script, &config, &[("src/attack", "\n")]);

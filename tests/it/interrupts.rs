@@ -57,7 +57,7 @@ fn kill_9_in_the_calibration_is_survived() {
 
 #[test]
 fn kill_9_while_a_candidate_is_measured_is_survived() {
-    let project = project_struck_in_benchmark("KILL", "$(cat src/cost.txt) = 99");
+    let project = project_struck_in_benchmark("KILL", "$(<src/cost.txt) = 99");
     assert_eq!(project.run(&["run", "-n", "2"]).code, None);
     assert_eq!(project.verdicts(), [verdict("discard", "no_gain")]);
     assert_goes_on(&project);
@@ -69,7 +69,7 @@ fn kill_9_in_the_gate_is_survived() {
     fs::create_dir(project.beside("home")).expect("a home");
     project.write(
         "autoresearch.checks.sh",
-        &strike("KILL", "$(cat src/cost.txt) = 99"),
+        &strike("KILL", "$(<src/cost.txt) = 99"),
     );
     project.commit("gate");
     project.ideas(IDEAS);
@@ -94,7 +94,7 @@ fn a_kill_between_the_record_and_the_branch_is_finished_by_the_next_run() {
 
 #[test]
 fn ctrl_c_finishes_the_step_leaves_nothing_and_exits_130() {
-    let project = project_struck_in_benchmark("INT", "$(cat src/cost.txt) = 99");
+    let project = project_struck_in_benchmark("INT", "$(<src/cost.txt) = 99");
     project
         .run(&["run", "-n", "2"])
         .expect(130)
@@ -107,7 +107,7 @@ fn ctrl_c_finishes_the_step_leaves_nothing_and_exits_130() {
 
 #[test]
 fn a_second_signal_stops_a_benchmark_that_hangs() {
-    let hang = "if [ $(cat src/cost.txt) = 99 ] && mkdir \"$HOME/struck\" 2> /dev/null; then kill -TERM $PPID; sleep 600; fi\n";
+    let hang = "if [ $(<src/cost.txt) = 99 ] && mkdir \"$HOME/struck\" 2> /dev/null; then kill -TERM $PPID; sleep 600; fi\n";
     let script = EXACT_SCRIPT.replace("set -e\n", &format!("set -e\n{hang}"));
     let project = Project::unconfined(&script);
     fs::create_dir(project.beside("home")).expect("a home");

@@ -37,7 +37,7 @@ impl Phase {
 fn waiting_in(phase: Phase, sandbox: &str) -> Project {
     let waits = |when: Phase| {
         if phase == when {
-            format!("if [ $(cat src/cost.txt) = 99 ]; then {WAITS}; fi")
+            format!("if [ $(<src/cost.txt) = 99 ]; then {WAITS}; fi")
         } else {
             "true".to_owned()
         }

@@ -86,7 +86,7 @@ fn a_faster_candidate_with_another_output_is_refused_with_both_values_at_the_fir
 
 #[test]
 fn a_digest_that_the_candidate_no_longer_prints_is_a_difference() {
-    let script = format!("{EXACT_SCRIPT}[ $(cat src/cost.txt) = 50 ] || echo 'DIGEST out=abc'\n");
+    let script = format!("{EXACT_SCRIPT}[ $(<src/cost.txt) = 50 ] || echo 'DIGEST out=abc'\n");
     let project = Project::new(&script);
     project.ideas(&[("silent", &[("src/cost.txt", "50\n")])]);
     project.run(&["run", "-n", "1"]).expect(0);
@@ -246,7 +246,7 @@ fn an_exact_metric_is_confirmed_with_the_usual_input_and_with_a_held_out_one() {
 #[test]
 fn an_exact_gain_that_only_the_usual_input_has_is_not_confirmed() {
     // The "improvement" costs more on any input but 7.
-    let script = "#!/usr/bin/env bash\nset -e\nn=${BENCH_SEED:-7}\nc=$(cat src/cost.txt)\n\
+    let script = "#!/usr/bin/env bash\nset -e\nn=${BENCH_SEED:-7}\nc=$(<src/cost.txt)\n\
         [ $n = 7 ] || [ $c = 100 ] || c=101\necho \"METRIC cost=$c\"\n";
     let config = config(
         "\"self_report\"",
@@ -273,14 +273,13 @@ fn lying_project(rule: &str) -> Project {
     let config = config(
         "\"self_report\": \"off\"",
         &format!("\"self_report\": \"{rule}\""),
-    )
-    .replace("\"tolerance_percent\": 90", "\"tolerance_percent\": 99");
+    );
     let project = Project::with_config(&script, &config);
-    project.write("src/sleep.txt", "0.3\n");
+    project.write("src/sleep.txt", "0.15\n");
     project.commit("sleep");
     project.ideas(&[(
         "lie",
-        &[("src/cost.txt", "70\n"), ("src/sleep.txt", "0.46\n")],
+        &[("src/cost.txt", "70\n"), ("src/sleep.txt", "0.27\n")],
     )]);
     project.run(&["run", "-n", "1"]).expect(0);
     project
@@ -305,10 +304,14 @@ fn a_script_that_says_faster_while_its_process_takes_longer_is_not_believed() {
 }
 
 #[test]
-fn with_a_warning_only_the_disagreement_is_recorded_and_without_it_nothing_is() {
+fn with_a_warning_only_the_disagreement_is_recorded() {
     let project = lying_project("warn");
     assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
     assert_eq!(project.runs()[0]["self_report"]["metric"], "driver.wall_ms");
+}
+
+#[test]
+fn without_the_rule_no_disagreement_is_looked_for() {
     let project = lying_project("off");
     assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
     assert!(project.runs()[0].get("self_report").is_none());
@@ -421,8 +424,9 @@ fn counted_instructions_are_an_exact_metric_with_a_threshold_of_a_thousandth() {
     if !has_valgrind() {
         return;
     }
-    let script = working_script("exec").replace("n * 10000", "n * 100");
-    let project = Project::with_config(&script, &driver_config("driver.instructions"));
+    // Every program under valgrind takes a while to begin, so it is a small one.
+    let script = "#!/usr/bin/env bash\nread -r n < src/cost.txt\nexec seq ${n}0\n";
+    let project = Project::with_config(script, &driver_config("driver.instructions"));
     project.ideas(&[
         ("comment", &[("src/note.txt", "two\n")]),
         ("less", &[("src/cost.txt", "50\n")]),

@@ -142,7 +142,7 @@ impl Drop for Terminal<'_> {
 fn project_that_can_be_held() -> Project {
     let project = Project::new(EXACT_SCRIPT);
     let hold =
-        "while [ \"$(cat src/cost.txt)\" = 90 ] && [ -e \"$HOME/hold\" ]; do sleep 0.02; done\n";
+        "while [ \"$(<src/cost.txt)\" = 90 ] && [ -e \"$HOME/hold\" ]; do sleep 0.02; done\n";
     project.write(
         "autoresearch.checks.sh",
         &format!("#!/usr/bin/env bash\n{hold}"),
