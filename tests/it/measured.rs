@@ -424,23 +424,31 @@ fn counted_instructions_are_an_exact_metric_with_a_threshold_of_a_thousandth() {
     if !has_valgrind() {
         return;
     }
-    // Every program under valgrind takes a while to begin, so it is a small one.
-    let script = "#!/usr/bin/env bash\nread -r n < src/cost.txt\nexec seq ${n}0\n";
+    // Under valgrind every program takes a while to begin, so there is a second one in one candidate only.
+    let script = "#!/usr/bin/env bash\nread -r n < src/cost.txt\n\
+        for ((i = 0; i < n; i++)); do :; done\n[ ! -e src/child ] || seq 10\n";
     let project = Project::with_config(script, &driver_config("driver.instructions"));
     project.ideas(&[
         ("comment", &[("src/note.txt", "two\n")]),
+        ("child", &[("src/child", "\n")]),
         ("less", &[("src/cost.txt", "50\n")]),
     ]);
-    project.run(&["run", "-n", "2"]).expect(0);
+    project.run(&["run", "-n", "3"]).expect(0);
     assert_eq!(
         project.verdicts(),
-        [verdict("discard", "no_gain"), verdict("keep", "improved")]
+        [
+            verdict("discard", "no_gain"),
+            verdict("discard", "no_gain"),
+            verdict("keep", "improved")
+        ]
     );
     let calibration = &project.ledger()[1];
     let rule = &calibration["primary"]["exact"]["jittering"];
     assert!(number(&rule["min_delta"]) >= 1e-3, "{calibration}");
-    let run = &project.runs()[1];
-    let (parent, candidate) = (number(&run["incumbent"]), number(&run["metric"]));
+    let counts = |run: &Value| (number(&run["incumbent"]), number(&run["metric"]));
+    let (parent, with_child) = counts(&project.runs()[1]);
+    assert!(with_child > parent + 1e5, "{parent} {with_child}");
+    let (parent, candidate) = counts(&project.runs()[2]);
     assert!(
         candidate > 1e5 && parent > candidate,
         "{parent} {candidate}"
