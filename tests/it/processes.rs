@@ -23,7 +23,7 @@ fn a_benchmark_past_its_deadline_is_killed_with_its_grandchildren_even_when_they
         "set -e\n",
         "set -e\nif [ $(<src/cost.txt) = 50 ]; then trap '' TERM; (trap '' TERM; exec 9> \"$LOCK\"; flock 9; sleep 600) & wait; fi\n",
     );
-    let project = Project::with_config(&script, &with_deadline(0.5));
+    let project = Project::with_config(&script, &with_deadline(5.0));
     project.ideas(SLOW);
     project
         .run_with(&["run", "-n", "1"], &[("LOCK", &project.beside("lock"))])

@@ -7,7 +7,7 @@ use crate::hostile::config;
 use crate::support::{CONFIG, EXACT_SCRIPT, Project, Ran, verdict};
 
 /// Seconds after which a command that should not wait is taken to wait for ever.
-const PATIENCE_S: u32 = 120;
+const PATIENCE_S: u32 = 600;
 
 /// The binary, ended when it waits for ever; that is exit code 124.
 fn run(project: &Project, arguments: &str) -> Ran {

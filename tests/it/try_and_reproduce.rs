@@ -141,7 +141,7 @@ fn with_agent(command: &str) -> Project {
     let command = serde_json::to_string(&["sh", "-c", command]).expect("JSON");
     let config = CONFIG.replace(
         "\"min_run_ms\"",
-        &format!("\"proposers\": [\"agent\"], \"agent\": {{\"command\": {command}, \"writable\": [\"~/\"]}}, \"timeouts\": {{\"propose_s\": 2}}, \"min_run_ms\""),
+        &format!("\"proposers\": [\"agent\"], \"agent\": {{\"command\": {command}, \"writable\": [\"~/\"]}}, \"timeouts\": {{\"propose_s\": 5}}, \"min_run_ms\""),
     );
     Project::with_config(EXACT_SCRIPT, &config)
 }
