@@ -10,10 +10,15 @@ const IDEAS: &[(&str, &[(&str, &str)])] = &[
     ("better", &[("src/cost.txt", "99\n")]),
 ];
 
-/// A line for a script: sends `signal` to the loop itself, once, when `condition` holds.
+/// A line for a script: sends `signal` to the loop itself, once, when `condition` holds. It starts no program,
+/// which would make a run longer than that of the other side, whose script starts none.
 fn strike(signal: &str, condition: &str) -> String {
+    once(condition, &format!("kill -{signal} $PPID; sleep 0.2"))
+}
+
+fn once(condition: &str, does: &str) -> String {
     format!(
-        "if [ {condition} ] && mkdir \"$HOME/struck\" 2> /dev/null; then kill -{signal} $PPID; sleep 0.2; fi\n"
+        "if [ {condition} ] && ! [ -e \"$HOME/struck\" ]; then : > \"$HOME/struck\"; {does}; fi\n"
     )
 }
 
@@ -107,7 +112,7 @@ fn ctrl_c_finishes_the_step_leaves_nothing_and_exits_130() {
 
 #[test]
 fn a_second_signal_stops_a_benchmark_that_hangs() {
-    let hang = "if [ $(<src/cost.txt) = 99 ] && mkdir \"$HOME/struck\" 2> /dev/null; then kill -TERM $PPID; sleep 600; fi\n";
+    let hang = once("$(<src/cost.txt) = 99", "kill -TERM $PPID; sleep 600");
     let script = EXACT_SCRIPT.replace("set -e\n", &format!("set -e\n{hang}"));
     let project = Project::unconfined(&script);
     fs::create_dir(project.beside("home")).expect("a home");
