@@ -37,6 +37,7 @@ mod repository_states;
 mod reproduce_all;
 mod simulate;
 mod special_files;
+mod submodules;
 mod tidy;
 mod try_and_reproduce;
 mod users_checkout;
