@@ -60,8 +60,10 @@ fn gather(directory: &Path) -> Facts {
     facts.lock = Some(holder.map_or(LockState::Free, |holder| {
         LockState::Held(holder.to_string())
     }));
-    facts.missing_submodules = repo.missing_submodules().ok();
-    facts.missing_lfs = repo.missing_lfs().ok();
+    if let Ok(head) = repo.head() {
+        facts.missing_submodules = repo.missing_submodules(head).ok();
+        facts.missing_lfs = repo.missing_lfs(head).ok();
+    }
     project_facts(&repo, directory, &mut facts);
     facts
 }

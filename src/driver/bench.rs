@@ -7,7 +7,7 @@ use git2::Oid;
 use globset::GlobSet;
 
 use super::fresh::SlotState;
-use super::project::{CHECKS_FILE, Pinned, SCRIPT_FILE, script_command};
+use super::project::{CHECKS_FILE, Pinned, SCRIPT_FILE, script_command, warn_of_missing};
 use crate::edge::cachegrind;
 use crate::edge::cgroup::{self, Groups};
 use crate::edge::child_env;
@@ -112,6 +112,7 @@ impl Bench {
     /// # Errors
     /// The slots cannot be created.
     pub fn open(repo: &Repo, pinned: Pinned, interrupts: Interrupts, start: Oid) -> Result<Self> {
+        warn_of_missing(repo, start, &interrupts)?;
         let slots = Slots::open(repo)?;
         let logs = slots.scratch()?;
         let (primary, guards) = judged(&pinned.config);

@@ -12,7 +12,6 @@ use super::judge::{Sides, impossible, judge};
 use super::open::{Opened, lock_path, move_branch};
 use super::propose::{Draft, Proposers};
 use super::record::{Outcome, kept_message, ref_name, run_line};
-use crate::doctor::repository as doctor;
 use crate::edge::console::Console;
 use crate::edge::interrupt::Interrupts;
 use crate::edge::live_file::LiveFile;
@@ -58,14 +57,6 @@ impl Engine {
             console.warn(
                 "no sandbox: neither bubblewrap nor Landlock works here, so candidates run with your rights; see SECURITY.md",
             );
-        }
-        let lacking = [
-            doctor::submodules(&opened.repo.missing_submodules()?),
-            doctor::lfs(&opened.repo.missing_lfs()?),
-        ];
-        for finding in lacking.into_iter().flatten() {
-            let advice = finding.advice.unwrap_or_default();
-            console.warn(&format!("{}\n  hint: {advice}", finding.message));
         }
         let scope = Scope::new(&config.scope, &config.protected_globs());
         let next_run = opened.past.next_run;

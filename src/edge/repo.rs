@@ -301,27 +301,27 @@ impl Repo {
         !tracked && self.inner.is_path_ignored(path).unwrap_or(false)
     }
 
-    /// Submodules that the head names and the clone does not have: in slots they are empty.
+    /// Submodules that a commit names and the clone does not have: in slots they are empty.
     ///
     /// # Errors
-    /// The head cannot be read.
-    pub fn missing_submodules(&self) -> Result<Vec<String>> {
-        let missing = slot_submodules::missing(&self.inner, &self.head_tree()?);
+    /// The commit cannot be read.
+    pub fn missing_submodules(&self, commit: Oid) -> Result<Vec<String>> {
+        let missing = slot_submodules::missing(&self.inner, &self.tree(commit)?);
         Ok(shown(&missing))
     }
 
-    /// Files of the head that Git LFS keeps and whose content the clone does not have: in slots they are
+    /// Files of a commit that Git LFS keeps and whose content the clone does not have: in slots they are
     /// pointers.
     ///
     /// # Errors
-    /// The head cannot be read.
-    pub fn missing_lfs(&self) -> Result<Vec<String>> {
-        Ok(shown(&lfs::missing(&self.inner, &self.head_tree()?)))
+    /// The commit cannot be read.
+    pub fn missing_lfs(&self, commit: Oid) -> Result<Vec<String>> {
+        Ok(shown(&lfs::missing(&self.inner, &self.tree(commit)?)))
     }
 
-    fn head_tree(&self) -> Result<git2::Tree<'_>> {
-        let tree = self.inner.find_tree(self.tree_id(self.head()?)?);
-        tree.context(|| "cannot read the head's files".to_owned())
+    fn tree(&self, commit: Oid) -> Result<git2::Tree<'_>> {
+        let tree = self.inner.find_tree(self.tree_id(commit)?);
+        tree.context(|| format!("cannot read the files of {commit}"))
     }
 
     /// Worktrees that a loop of ours made and did not remove.
