@@ -6,7 +6,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use git2::{AttrCheckFlags, ObjectType, Oid, Repository, Tree, TreeWalkMode, TreeWalkResult};
+use git2::{
+    AttrCheckFlags, ObjectType, Oid, Repository, Tree, TreeEntry, TreeWalkMode, TreeWalkResult,
+};
 use sha2::{Digest, Sha256};
 
 use super::regular;
@@ -172,38 +174,54 @@ struct Kept {
 }
 
 fn of_tree(repo: &Repository, tree: &Tree<'_>) -> Vec<Kept> {
-    let mut blobs = Vec::new();
-    let mut uses_lfs = false;
-    tree.walk(TreeWalkMode::PreOrder, |directory, entry| {
-        if let (Some(ObjectType::Blob), Ok(name)) = (entry.kind(), entry.name()) {
-            uses_lfs |= name == ".gitattributes" && names_lfs(repo, entry.id());
-            let mode = if entry.filemode() == 0o100_755 {
-                0o755
-            } else {
-                0o644
-            };
-            blobs.push((Path::new(directory).join(name), mode, entry.id()));
+    let mut all = Vec::new();
+    if !uses_lfs(repo, tree) {
+        return all;
+    }
+    each_blob(tree, |directory, name, entry| {
+        if let Some(pointer) = Pointer::of_blob(repo, entry.id()) {
+            all.push(Kept {
+                path: Path::new(directory).join(name),
+                mode: if entry.filemode() == 0o100_755 {
+                    0o755
+                } else {
+                    0o644
+                },
+                pointer,
+            });
         }
         TreeWalkResult::Ok
-    })
-    .ok();
-    if !uses_lfs {
-        return Vec::new();
-    }
-    let kept = blobs.into_iter().filter_map(|(path, mode, id)| {
-        let pointer = Pointer::of_blob(repo, id)?;
-        Some(Kept {
-            path,
-            mode,
-            pointer,
-        })
     });
-    kept.collect()
+    all
 }
 
-fn names_lfs(repo: &Repository, attributes: Oid) -> bool {
-    let text = repo.find_blob(attributes);
-    text.is_ok_and(|blob| String::from_utf8_lossy(blob.content()).contains("filter=lfs"))
+/// Whether any `.gitattributes` of a tree hands files to Git LFS.
+fn uses_lfs(repo: &Repository, tree: &Tree<'_>) -> bool {
+    let mut uses_lfs = false;
+    each_blob(tree, |_, name, entry| {
+        let is_it = name == ".gitattributes"
+            && repo
+                .find_blob(entry.id())
+                .is_ok_and(|blob| String::from_utf8_lossy(blob.content()).contains("filter=lfs"));
+        uses_lfs |= is_it;
+        if is_it {
+            TreeWalkResult::Abort
+        } else {
+            TreeWalkResult::Ok
+        }
+    });
+    uses_lfs
+}
+
+fn each_blob(tree: &Tree<'_>, mut each: impl FnMut(&str, &str, &TreeEntry<'_>) -> TreeWalkResult) {
+    // Abandoning the walk is an error to libgit2.
+    tree.walk(TreeWalkMode::PreOrder, |directory, entry| {
+        match (entry.kind(), entry.name()) {
+            (Some(ObjectType::Blob), Ok(name)) => each(directory, name, entry),
+            _ => TreeWalkResult::Ok,
+        }
+    })
+    .ok();
 }
 
 #[cfg(test)]
