@@ -238,15 +238,23 @@ impl Slots {
         Error::environment(format!("{} is not the worktree we made", path.display()))
     }
 
-    /// Whether the commit that is checked out has this file, or a submodule that may have it.
-    pub fn is_tracked(&self, slot: SlotName, path: &Path) -> bool {
-        let tracked = || {
-            let repo = self.open_slot(slot)?;
-            let tree = repo.head().ok()?.peel_to_tree().ok()?;
-            let path = path.strip_prefix(self.path(slot)).ok()?;
-            Some(tree.get_path(path).is_ok() || slot_submodules::around(&tree, path).is_some())
-        };
-        tracked().unwrap_or(false)
+    /// Parts paths into those that the checked-out commit has, or a submodule may have, and others.
+    pub fn part_tracked(
+        &self,
+        slot: SlotName,
+        paths: Vec<PathBuf>,
+    ) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let root = self.path(slot);
+        let repo = self.open_slot(slot);
+        let tree = repo
+            .as_ref()
+            .and_then(|repo| repo.head().ok()?.peel_to_tree().ok());
+        paths.into_iter().partition(|path| {
+            let (Some(tree), Ok(path)) = (&tree, path.strip_prefix(&root)) else {
+                return false;
+            };
+            tree.get_path(path).is_ok() || slot_submodules::around(tree, path).is_some()
+        })
     }
 
     /// Whether there is nothing in the slot's place.

@@ -21,6 +21,7 @@ mod hostile_agent;
 mod interrupts;
 mod interrupts_kept_in;
 mod keeps_and_drops;
+mod kept_results;
 mod ledger;
 mod limits;
 mod measured;
