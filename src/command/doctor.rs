@@ -60,8 +60,10 @@ fn gather(directory: &Path) -> Facts {
     facts.lock = Some(holder.map_or(LockState::Free, |holder| {
         LockState::Held(holder.to_string())
     }));
-    facts.submodules = Some(repo.submodules());
-    facts.uses_lfs = Some(uses_lfs(&repo));
+    if let Ok(head) = repo.head() {
+        facts.missing_submodules = repo.missing_submodules(head).ok();
+        facts.missing_lfs = repo.missing_lfs(head).ok();
+    }
     project_facts(&repo, directory, &mut facts);
     facts
 }
@@ -145,13 +147,4 @@ fn ledger_state(path: &Path) -> LedgerState {
         },
         Err(error) => LedgerState::Unreadable(error.to_string()),
     }
-}
-
-fn uses_lfs(repo: &Repo) -> bool {
-    let attributes = repo.head().ok().and_then(|head| {
-        repo.file_at(head, Path::new(".gitattributes"))
-            .ok()
-            .flatten()
-    });
-    attributes.is_some_and(|text| String::from_utf8_lossy(&text).contains("filter=lfs"))
 }

@@ -35,10 +35,10 @@ pub struct Facts {
     pub lock: Option<LockState>,
     /// Worktrees of a loop that is not running any more.
     pub leftover_worktrees: Option<Vec<String>>,
-    /// Paths of submodules; the slots do not check them out.
-    pub submodules: Option<Vec<String>>,
-    /// Whether `.gitattributes` hands files to Git LFS.
-    pub uses_lfs: Option<bool>,
+    /// Submodules that the clone does not have as the head names them.
+    pub missing_submodules: Option<Vec<String>>,
+    /// Files in Git LFS whose content the clone does not have.
+    pub missing_lfs: Option<Vec<String>>,
 }
 
 /// Name and address that git is configured with.

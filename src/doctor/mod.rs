@@ -5,7 +5,7 @@
 
 pub mod facts;
 mod machine;
-mod repository;
+pub mod repository;
 
 use serde::Serialize;
 

@@ -15,8 +15,8 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         control_groups(facts),
         lock(facts),
         worktrees(facts),
-        submodules(facts),
-        lfs(facts),
+        facts.missing_submodules.as_deref().and_then(submodules),
+        facts.missing_lfs.as_deref().and_then(lfs),
     ]
     .into_iter()
     .flatten()
@@ -267,36 +267,44 @@ fn worktrees(facts: &Facts) -> Option<Finding> {
     )
 }
 
-fn submodules(facts: &Facts) -> Option<Finding> {
-    let paths = facts.submodules.as_ref()?;
-    if paths.is_empty() {
-        return None;
-    }
+/// A warning when there are submodules that the clone lacks; their paths.
+pub fn submodules(missing: &[String]) -> Option<Finding> {
+    let (first, more) = missing.split_first()?;
+    let what = match more.len() {
+        0 => format!("the submodule {first} is not in this clone; its directory is empty"),
+        1 => format!(
+            "the submodule {first} and another one are not in this clone; their directories are empty"
+        ),
+        more => format!(
+            "the submodule {first} and {more} more are not in this clone; their directories are empty"
+        ),
+    };
     Some(
-        Finding::new(
-            "submodules",
-            Level::Warning,
-            format!(
-                "{} not checked out where candidates are built: {}",
-                if paths.len() == 1 {
-                    "a submodule is"
-                } else {
-                    "submodules are"
-                },
-                paths.join(", ")
-            ),
-        )
-        .advice("have the build command fetch them: `git submodule update --init`"),
+        Finding::new("submodules", Level::Warning, format!("{what} where candidates are built"))
+            .advice("`git submodule update --init --recursive` here: the loop takes them from your checkout"),
     )
 }
 
-fn lfs(facts: &Facts) -> Option<Finding> {
-    facts.uses_lfs?.then(|| {
+/// A warning when there are files in Git LFS that the clone lacks; their paths.
+pub fn lfs(missing: &[String]) -> Option<Finding> {
+    let (first, more) = missing.split_first()?;
+    let what = match more.len() {
+        0 => format!(
+            "the content of {first}, which Git LFS keeps, is not in this clone; it is a pointer"
+        ),
+        1 => format!(
+            "the content of {first} and another file, which Git LFS keeps, is not in this clone; they are pointers"
+        ),
+        more => format!(
+            "the content of {first} and {more} more files, which Git LFS keeps, is not in this clone; they are pointers"
+        ),
+    };
+    Some(
         Finding::new(
             "lfs",
             Level::Warning,
-            "files in Git LFS are pointers where candidates are built",
+            format!("{what} where candidates are built"),
         )
-        .advice("have the build command fetch them: `git lfs pull`")
-    })
+        .advice("`git lfs pull` here: the loop takes them from your clone"),
+    )
 }

@@ -44,8 +44,8 @@ fn healthy() -> Facts {
         control_groups: Some(Ok(Some(4096))),
         lock: Some(LockState::Free),
         leftover_worktrees: Some(Vec::new()),
-        submodules: Some(Vec::new()),
-        uses_lfs: Some(false),
+        missing_submodules: Some(Vec::new()),
+        missing_lfs: Some(Vec::new()),
     }
 }
 
@@ -135,19 +135,19 @@ fn what_is_wrong_with_the_repository_is_said() {
         ("worktrees", Note, "left by a loop that is gone: a, b"),
     );
     check(
-        |f| f.submodules = Some(vec!["lib".to_owned()]),
+        |f| f.missing_submodules = Some(vec!["lib".to_owned()]),
         (
             "submodules",
             Warning,
-            "a submodule is not checked out where candidates are built: lib",
+            "the submodule lib is not in this clone; its directory is empty where candidates are built",
         ),
     );
     check(
-        |f| f.uses_lfs = Some(true),
+        |f| f.missing_lfs = Some(vec!["a.bin".to_owned(), "b.bin".to_owned()]),
         (
             "lfs",
             Warning,
-            "files in Git LFS are pointers where candidates are built",
+            "the content of a.bin and another file, which Git LFS keeps, is not in this clone; they are pointers where candidates are built",
         ),
     );
 }

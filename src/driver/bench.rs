@@ -1,13 +1,14 @@
 //! Running the scripts: one benchmark run, one pair, one build, one gate.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use git2::Oid;
 use globset::GlobSet;
 
 use super::fresh::SlotState;
-use super::project::{CHECKS_FILE, Pinned, SCRIPT_FILE, script_command};
+use super::project::{CHECKS_FILE, Pinned, SCRIPT_FILE, script_command, warn_of_missing};
 use crate::edge::cachegrind;
 use crate::edge::cgroup::{self, Groups};
 use crate::edge::child_env;
@@ -60,6 +61,8 @@ pub struct Bench {
     groups: Option<Groups>,
     /// What was in the slots when they were ready, and when something last ran in them.
     pub(super) states: [SlotState; 2],
+    /// Files that builds make and incumbents' runs change, below the worktree or the private directory.
+    pub(super) habits: BTreeSet<PathBuf>,
     /// What makes the user's git run programs, as it was when last looked at.
     git_files: GitFiles,
 }
@@ -112,6 +115,7 @@ impl Bench {
     /// # Errors
     /// The slots cannot be created.
     pub fn open(repo: &Repo, pinned: Pinned, interrupts: Interrupts, start: Oid) -> Result<Self> {
+        warn_of_missing(repo, start, &interrupts)?;
         let slots = Slots::open(repo)?;
         let logs = slots.scratch()?;
         let (primary, guards) = judged(&pinned.config);
@@ -148,6 +152,7 @@ impl Bench {
             agent_sandbox,
             groups,
             states: Default::default(),
+            habits: BTreeSet::new(),
             git_files: GitFiles::read(repo.common_dir()),
             slots,
             pinned,
@@ -164,44 +169,6 @@ impl Bench {
     /// Time spent so far, and starts counting anew.
     pub fn take_spent(&mut self) -> Spent {
         std::mem::take(&mut self.spent)
-    }
-
-    /// Checks a commit out into a slot and builds it there, when the config says how.
-    ///
-    /// # Errors
-    /// The slot cannot be written, or the user wants to stop.
-    pub fn prepare(&mut self, slot: SlotName, commit: Oid) -> Result<Checked> {
-        self.interrupts.check()?;
-        let started = Instant::now();
-        self.forget_files(slot);
-        self.slots.check_out(slot, commit)?;
-        self.pin_scripts(slot)?;
-        let checked = match self.pinned.config.build.clone() {
-            None => Checked {
-                passed: true,
-                ended: String::new(),
-                tail: String::new(),
-                duration_s: 0.0,
-            },
-            Some(command) => {
-                let deadline = self.pinned.config.timeouts.build_s;
-                let _machine = self.machine_lock()?;
-                let root = self.slots.path(slot);
-                let finished = self.child(&Task {
-                    command: &command,
-                    directory: &root,
-                    deadline_s: deadline,
-                    log: "build",
-                    extra: &[],
-                    key: None,
-                    output: None,
-                })?;
-                self.checked(&finished)?
-            }
-        };
-        self.has_executed(slot);
-        self.spent.build_s += started.elapsed().as_secs_f64();
-        Ok(checked)
     }
 
     /// The scripts as pinned, whatever the commit has.
@@ -378,7 +345,7 @@ impl Bench {
         Lock::machine(&self.interrupts)
     }
 
-    fn checked(&self, finished: &Finished) -> Result<Checked> {
+    pub(super) fn checked(&self, finished: &Finished) -> Result<Checked> {
         if finished.end == End::Interrupted {
             return Err(Error::interrupted());
         }

@@ -165,6 +165,7 @@ fn prepare_both(bench: &mut Bench, trial: &mut Trial, sides: Sides) -> Result<()
 pub fn build_incumbent(bench: &mut Bench, slot: SlotName, commit: Oid) -> Result<()> {
     let built = bench.prepare(slot, commit)?;
     if built.passed {
+        bench.is_incumbent(slot);
         return Ok(());
     }
     Err(Error::environment(format!(

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use git2::Oid;
 use sha2::{Digest, Sha256};
 
+use crate::doctor::repository as doctor;
+use crate::edge::interrupt::Interrupts;
 use crate::edge::regular;
 use crate::edge::repo::Repo;
 use crate::error::{Context, Error, Result, utf8};
@@ -16,6 +18,7 @@ use crate::flow::record::LEDGER_FILE;
 pub const SCRIPT_FILE: &str = "autoresearch.sh";
 /// The correctness gate.
 pub const CHECKS_FILE: &str = "autoresearch.checks.sh";
+
 /// The command that runs one of them in its directory. Bash reads the whole of it before it begins: a script
 /// that it reads line by line could be rewritten by what it runs.
 pub fn script_command(name: &str) -> Vec<String> {
@@ -265,4 +268,20 @@ fn is_same_text(a: &[u8], b: &[u8]) -> bool {
     let without_cr =
         |text: &[u8]| -> Vec<u8> { text.iter().copied().filter(|&byte| byte != b'\r').collect() };
     a == b || without_cr(a) == without_cr(b)
+}
+
+/// Says what a commit needs and the clone does not have.
+///
+/// # Errors
+/// The commit cannot be read.
+pub(super) fn warn_of_missing(repo: &Repo, commit: Oid, interrupts: &Interrupts) -> Result<()> {
+    let findings = [
+        doctor::submodules(&repo.missing_submodules(commit)?),
+        doctor::lfs(&repo.missing_lfs(commit)?),
+    ];
+    for finding in findings.into_iter().flatten() {
+        let advice = finding.advice.unwrap_or_default();
+        interrupts.say(&format!("warning: {}\n  hint: {advice}", finding.message));
+    }
+    Ok(())
 }

@@ -9,7 +9,7 @@ use crate::edge::clock::fresh_seed;
 use crate::edge::process::{End, Finished};
 use crate::edge::process_output;
 use crate::edge::slots::SlotName;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::flow::config_sandbox::MetricLines;
 use crate::flow::digest::{self, DigestValues};
 use crate::flow::driver_metrics::{
@@ -117,10 +117,28 @@ impl Bench {
         })
     }
 
+    /// Runs what was just checked out once, where the script builds; the result does not count.
+    ///
+    /// # Errors
+    /// It fails.
+    pub(super) fn first_run(&mut self, slot: SlotName) -> Result<()> {
+        let plan = RunPlan {
+            full_deadline: true,
+            hold_out: None,
+        };
+        match self.execute(slot, plan, None)? {
+            Run::Measured(_) => Ok(()),
+            Run::Failed(reason, detail) => Err(Error::environment(format!(
+                "built again, {}: {detail}",
+                reason.describe()
+            ))),
+        }
+    }
+
     fn execute(&mut self, slot: SlotName, plan: RunPlan, counts: Option<&Counts>) -> Result<Run> {
         self.interrupts.check()?;
         if let Err(error) = self.freshen(slot).and_then(|()| self.pin_scripts(slot)) {
-            if error.is_disk_full() {
+            if error.is_disk_full() || error.kind() == Kind::Interrupted {
                 // Not the candidate's doing.
                 return Err(error);
             }

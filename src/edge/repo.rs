@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Delta, DiffOptions, ErrorCode, FileMode, Oid, Repository};
 
+use super::{lfs, slot_submodules};
 use crate::error::{Context, Error, Result};
 use crate::flow::scope::{Change, Mode};
 
@@ -300,12 +301,27 @@ impl Repo {
         !tracked && self.inner.is_path_ignored(path).unwrap_or(false)
     }
 
-    /// Paths of the submodules.
-    pub fn submodules(&self) -> Vec<String> {
-        let list = self.inner.submodules().unwrap_or_default();
-        list.iter()
-            .map(|module| module.path().display().to_string())
-            .collect()
+    /// Submodules that a commit names and the clone does not have: in slots they are empty.
+    ///
+    /// # Errors
+    /// The commit cannot be read.
+    pub fn missing_submodules(&self, commit: Oid) -> Result<Vec<String>> {
+        let missing = slot_submodules::missing(&self.inner, &self.tree(commit)?);
+        Ok(shown(&missing))
+    }
+
+    /// Files of a commit that Git LFS keeps and whose content the clone does not have: in slots they are
+    /// pointers.
+    ///
+    /// # Errors
+    /// The commit cannot be read.
+    pub fn missing_lfs(&self, commit: Oid) -> Result<Vec<String>> {
+        Ok(shown(&lfs::missing(&self.inner, &self.tree(commit)?)))
+    }
+
+    fn tree(&self, commit: Oid) -> Result<git2::Tree<'_>> {
+        let tree = self.inner.find_tree(self.tree_id(commit)?);
+        tree.context(|| format!("cannot read the files of {commit}"))
     }
 
     /// Worktrees that a loop of ours made and did not remove.
@@ -319,6 +335,13 @@ impl Repo {
             .map(str::to_owned)
             .collect()
     }
+}
+
+fn shown(paths: &[PathBuf]) -> Vec<String> {
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect()
 }
 
 fn mode(mode: FileMode) -> Mode {

@@ -12,7 +12,7 @@ use git2::{IndexAddOption, Oid, Repository, Signature};
 
 use super::repo::Repo;
 use super::repo_locks::RefWrite;
-use super::{addable, fault};
+use super::{addable, fault, lfs, slot_submodules};
 use crate::error::{Context, Error, Result, cut};
 use crate::propose::patch_offset::relocated;
 
@@ -149,7 +149,8 @@ impl Repo {
     /// Neither the files nor the index on disk change.
     ///
     /// # Errors
-    /// A file cannot be read, the index has unresolved conflicts, or [`addable::check`] refuses the files.
+    /// A file cannot be read, the index has unresolved conflicts, [`addable::check`] refuses the files, or
+    /// one that Git LFS keeps has new content.
     pub fn tree_of_checkout(
         &self,
         checkout: &Path,
@@ -170,6 +171,11 @@ impl Repo {
             .hint("resolve them first"));
         }
         let staged: BTreeSet<Vec<u8>> = index.iter().map(|entry| entry.path).collect();
+        let leave = &|path: &Path, is_tracked| {
+            leave(path, is_tracked)
+                || slot_submodules::is_filled(&head, checkout, path)
+                || lfs::is_unchanged(&repo, &head, path, &checkout.join(path))
+        };
         addable::check(&repo, checkout, &head, &staged, leave)?;
         // In memory only: what is staged must not count apart from what is in the files.
         index.read_tree(&head).context(context)?;
@@ -190,7 +196,9 @@ impl Repo {
                 index.add_path(path).context(context)?;
             }
         }
-        index.write_tree().context(context)
+        let tree = index.write_tree().context(context)?;
+        lfs::check_added(&repo, &head, tree)?;
+        Ok(tree)
     }
 
     /// Three-way merge of trees; `None` when they conflict.

@@ -19,7 +19,7 @@ use super::repo::Repo;
 use super::repo_locks::RefWrite;
 use super::slot_caches::forget_python_bytecode;
 use super::tree::{make_writable, remove_tree};
-use super::{fault, process, slot_files};
+use super::{fault, lfs, process, slot_files, slot_submodules};
 use crate::error::{Context, Error, Result};
 
 /// Which worktree.
@@ -185,6 +185,11 @@ impl Slots {
         self.root.join(format!("private-{}", slot.suffix()))
     }
 
+    /// Where git remembers what it has written into a slot's submodules.
+    fn indexes(&self, slot: SlotName) -> PathBuf {
+        self.root.join(format!("indexes-{}", slot.suffix()))
+    }
+
     /// The repository's common directory.
     pub fn common_dir(&self) -> &Path {
         &self.common_dir
@@ -233,15 +238,23 @@ impl Slots {
         Error::environment(format!("{} is not the worktree we made", path.display()))
     }
 
-    /// Whether the commit that is checked out has this file.
-    pub fn is_tracked(&self, slot: SlotName, path: &Path) -> bool {
-        let tracked = || {
-            let repo = self.open_slot(slot)?;
-            let tree = repo.head().ok()?.peel_to_tree().ok()?;
-            let path = path.strip_prefix(self.path(slot)).ok()?;
-            tree.get_path(path).ok().map(drop)
-        };
-        tracked().is_some()
+    /// Parts paths into those that the checked-out commit has, or a submodule may have, and others.
+    pub fn part_tracked(
+        &self,
+        slot: SlotName,
+        paths: Vec<PathBuf>,
+    ) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let root = self.path(slot);
+        let repo = self.open_slot(slot);
+        let tree = repo
+            .as_ref()
+            .and_then(|repo| repo.head().ok()?.peel_to_tree().ok());
+        paths.into_iter().partition(|path| {
+            let (Some(tree), Ok(path)) = (&tree, path.strip_prefix(&root)) else {
+                return false;
+            };
+            tree.get_path(path).is_ok() || slot_submodules::around(tree, path).is_some()
+        })
     }
 
     /// Whether there is nothing in the slot's place.
@@ -313,6 +326,10 @@ impl Slots {
                 .context(context)?;
         }
         forget_python_bytecode(&repo, commit, &path);
+        let tree = object.peel_to_tree().context(context)?;
+        let main = self.main()?;
+        slot_submodules::fill(&main, &tree, &path, &self.indexes(slot))?;
+        lfs::fill(&main, &tree, &path)?;
         repo.set_head_detached(commit).context(context)?;
         fault::reached("slot-checked-out");
         Ok(())
@@ -371,10 +388,8 @@ impl Slots {
     }
 
     fn remove(&self, slot: SlotName) -> Result<()> {
-        let path = self.path(slot);
-        if path.symlink_metadata().is_ok() {
-            slot_files::remove(&path)?;
-        }
+        slot_files::remove(&self.path(slot))?;
+        slot_files::remove(&self.indexes(slot))?;
         let main = self.main()?;
         let name = self.worktree_name(slot);
         if let Ok(worktree) = main.find_worktree(&name) {

@@ -42,8 +42,10 @@ const OTHER_PROGRAMS: &[(&str, &[&str])] = &[
         &[
             "ff-only",
             "hard",
+            "init",
             "initial-branch",
             "quiet",
+            "recursive",
             "reverse",
             "stat",
             "theirs",

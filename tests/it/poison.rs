@@ -62,7 +62,7 @@ fn what_a_candidate_leaves_in_caches_makes_no_incumbent_slow_and_no_candidate_ke
 #[test]
 fn what_a_candidate_leaves_where_the_gate_builds_is_not_run_by_the_gate() {
     let project = Project::with_config(
-        "#!/usr/bin/env bash\nset -e\nif [ -e src/attack ]; then mkdir -p ignored; echo true > ignored/tests; fi\n\
+        "#!/usr/bin/env bash\nset -e\nif [ -e src/attack ]; then mkdir -p ignored; [ -e ignored/tests ] || echo true > ignored/tests; fi\n\
          echo \"METRIC cost=$(<src/cost.txt)\"\n",
         CONFIG,
     );
