@@ -149,7 +149,7 @@ fn with_agent(command: &str) -> Project {
 #[test]
 fn what_an_agent_leaves_in_its_worktree_is_the_candidate_committed_or_not() {
     let project = with_agent(
-        "echo $(( $(<src/cost.txt) - 1 )) > src/cost.txt; echo new > src/added.txt; \
+        "echo $(( $(cat src/cost.txt) - 1 )) > src/cost.txt; echo new > src/added.txt; \
          git add --all; git -c user.name=a -c user.email=a commit --quiet --message mine; \
          echo two > src/note.txt; \
          echo '{\"description\": \"Shave one off\", \"asi\": {\"hypothesis\": \"it helps\"}}' > \"$AUTORESEARCH_ANSWER\"",
