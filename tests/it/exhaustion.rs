@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use autoresearch::edge::cgroup::Groups;
 
-use crate::hostile::{HARMLESS, SCRIPT, config, detail, sandboxes};
+use crate::hostile::{HARMLESS, SCRIPT, assert_lock_is_free, config, detail, sandboxes, with_lock};
 use crate::support::{EXACT_SCRIPT, Project, verdict};
 
 /// Every way to be kept in that works here; `off` only where control groups are to be had.
@@ -21,21 +21,6 @@ fn all_but_nothing() -> Vec<&'static str> {
         }
     }
     ways
-}
-
-/// A project with a file that every sandbox shows, for locks. Nobody holds it when the test ends.
-fn with_lock(script: &str, config: &str) -> Project {
-    let project = Project::with_config(script, config);
-    fs::create_dir(project.beside("home")).expect("a home");
-    fs::write(project.beside("home/lock"), "").expect("a lock file");
-    project
-}
-
-#[track_caller]
-fn assert_lock_is_free(project: &Project, what: &str) {
-    let lock = File::open(project.beside("home/lock")).expect("the lock file");
-    let free = lock.try_lock();
-    assert!(free.is_ok(), "{what}: a process holds the lock");
 }
 
 #[test]

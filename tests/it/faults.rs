@@ -75,12 +75,7 @@ fn finishes_as_if_nothing_had_happened(project: &Project, fault: &str) {
         ],
         "{fault}"
     );
-    let numbers: Vec<Option<u64>> = project
-        .runs()
-        .iter()
-        .map(|run| run["run"].as_u64())
-        .collect();
-    assert_eq!(numbers, [Some(1), Some(2), Some(3), Some(4)], "{fault}");
+    project.assert_numbered(fault);
     let head = project.git(&["rev-parse", "autoresearch/toy"]);
     let runs = project.runs();
     assert_eq!(runs[2]["candidate"].as_str(), Some(head.trim()), "{fault}");
@@ -247,13 +242,7 @@ fn a_full_disk_at_the_writes_that_only_some_projects_make() {
         }
         project.run(arguments).expect(0);
         project.run(&["explain"]).expect(0);
-        let numbers: Vec<_> = project
-            .runs()
-            .iter()
-            .map(|run| run["run"].as_u64())
-            .collect();
-        let due: Vec<_> = (1..=numbers.len() as u64).map(Some).collect();
-        assert_eq!(numbers, due, "{fault}");
+        project.assert_numbered(&fault);
         project.assert_nothing_left();
     }
 }

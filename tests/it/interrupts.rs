@@ -40,12 +40,7 @@ fn assert_goes_on(project: &Project) {
         project.verdicts(),
         [verdict("discard", "no_gain"), verdict("keep", "improved")]
     );
-    let numbers: Vec<Option<u64>> = project
-        .runs()
-        .iter()
-        .map(|run| run["run"].as_u64())
-        .collect();
-    assert_eq!(numbers, [Some(1), Some(2)]);
+    project.assert_numbered("after an interruption");
     assert_eq!(
         project.git(&["show", "autoresearch/toy:src/cost.txt"]),
         "99\n"

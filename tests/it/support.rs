@@ -22,12 +22,13 @@ pub const NOISY_SCRIPT: &str = "#!/usr/bin/env bash\nset -e\nn=$(<src/cost.txt)\
 pub const CHECKS: &str =
     "#!/usr/bin/env bash\nif [ -e src/bad.txt ]; then echo 'src/bad.txt exists'; exit 1; fi\n";
 
-/// Wall time of a script of some milliseconds is all noise, so its guard is made wide; and the cost
-/// is made up, so it is not compared with the driver's clock.
+/// Wall time of a script of some milliseconds is all noise, on a busy machine by factors. Its guard cannot be
+/// left out, but turned round: a candidate may not take less than a ten-thousandth. And the cost is made up, so
+/// it is not compared with the driver's clock.
 pub const CONFIG: &str = r#"{
   "name": "toy",
   "metric": {"name": "cost", "unit": "ms"},
-  "guards": [{"name": "driver.wall_ms", "tolerance_percent": 99.99}],
+  "guards": [{"name": "driver.wall_ms", "direction": "higher", "tolerance_percent": 99.99}],
   "min_run_ms": 0,
   "self_report": "off",
   "scope": ["src/**"]
@@ -286,6 +287,14 @@ impl Project {
             .iter()
             .map(|run| (word(&run["status"]), word(&run["reason"])))
             .collect()
+    }
+
+    /// Fails unless the candidates are numbered 1, 2, and so on.
+    #[track_caller]
+    pub fn assert_numbered(&self, case: &str) {
+        let numbers: Vec<Value> = self.runs().iter().map(|run| run["run"].clone()).collect();
+        let due: Vec<Value> = (1..=numbers.len()).map(Value::from).collect();
+        assert_eq!(numbers, due, "{case}");
     }
 
     /// Fails when a worktree, a branch of ours beside `autoresearch/*`, or a slot is left.
