@@ -32,7 +32,7 @@ fn what_forks_for_ever_in_sessions_of_its_own_is_dead_after_the_run() {
         for i in 1 2; do setsid bash src/bomb > /dev/null 2>&1 & done; sleep 600\n";
     for way in all_but_nothing() {
         let config = config(&format!(
-            "\"sandbox\": \"{way}\", \"timeouts\": {{\"benchmark_s\": 3}}"
+            "\"sandbox\": \"{way}\", \"timeouts\": {{\"benchmark_s\": 2}}"
         ));
         let project = with_lock(SCRIPT, &config);
         project.ideas(&[("attack", &[("src/attack", attack)])]);
