@@ -24,6 +24,7 @@ mod keeps_and_drops;
 mod kept_results;
 mod ledger;
 mod limits;
+mod links;
 mod measured;
 mod mistakes;
 mod patches;
