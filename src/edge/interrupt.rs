@@ -48,6 +48,8 @@ impl Interrupts {
             is_quiet,
             ..Self::default()
         };
+        // First: a signal between the two would not end a process that is held up.
+        end_when_it_hangs(is_quiet)?;
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
             .context(|| "cannot listen for signals".to_owned())?;
         let shared = interrupts.clone();
@@ -56,7 +58,6 @@ impl Interrupts {
                 shared.raise(signal == SIGINT);
             }
         });
-        end_when_it_hangs(is_quiet)?;
         Ok(interrupts)
     }
 

@@ -6,7 +6,7 @@ use crate::support::Project;
 
 /// The cost is the smaller of two files, so that the second gain makes the first useless.
 const SMALLER_OF_TWO: &str = "#!/usr/bin/env bash\nset -e\n\
-    a=$(cat src/cost.txt); b=$(cat src/other.txt 2>/dev/null || echo 1000)\n\
+    a=$(<src/cost.txt); b=$(cat src/other.txt 2>/dev/null || echo 1000)\n\
     echo \"METRIC cost=$(( a < b ? a : b ))\"\n";
 
 fn kept_twice() -> Project {
@@ -102,7 +102,7 @@ fn a_commit_is_not_dropped_when_the_gate_fails_without_it() {
     let project = Project::new(SMALLER_OF_TWO);
     project.write(
         "autoresearch.checks.sh",
-        "#!/usr/bin/env bash\n[ ! -e src/other.txt ] || [ \"$(cat src/cost.txt)\" != 100 ]\n",
+        "#!/usr/bin/env bash\n[ ! -e src/other.txt ] || [ \"$(<src/cost.txt)\" != 100 ]\n",
     );
     project.commit("a gate that wants the first when there is the second");
     project.ideas(&[

@@ -269,7 +269,7 @@ fn a_config_with_which_nothing_could_be_kept_is_an_error() {
 fn a_backlog_that_is_broken_while_the_loop_runs_does_not_end_it() {
     // The first candidate's benchmark breaks the backlog in the user's checkout.
     let script = format!(
-        "{EXACT_SCRIPT}[ $(cat src/cost.txt) != 101 ] || echo '- [ ] **worse** Again.' >> \"$USERS_CHECKOUT/ideas.md\"\n"
+        "{EXACT_SCRIPT}[ $(<src/cost.txt) != 101 ] || echo '- [ ] **worse** Again.' >> \"$USERS_CHECKOUT/ideas.md\"\n"
     );
     let config = unconfined(CONFIG).replace(
         "\"min_run_ms\"",

@@ -63,7 +63,7 @@ echo "METRIC cost=$cost"
 const CONFIG: &str = r#"{
   "name": "toy",
   "metric": {"name": "cost", "unit": "ms"},
-  "guards": [{"name": "driver.wall_ms", "tolerance_percent": 99.99}],
+  "guards": [{"name": "driver.wall_ms", "direction": "higher", "tolerance_percent": 99.99}],
   "min_run_ms": 0,
   "self_report": "off",
   "scope": ["src/**"],

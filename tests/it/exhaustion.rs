@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use autoresearch::edge::cgroup::Groups;
 
-use crate::hostile::{HARMLESS, SCRIPT, config, detail, sandboxes};
+use crate::hostile::{HARMLESS, SCRIPT, assert_lock_is_free, config, detail, sandboxes, with_lock};
 use crate::support::{EXACT_SCRIPT, Project, verdict};
 
 /// Every way to be kept in that works here; `off` only where control groups are to be had.
@@ -23,21 +23,6 @@ fn all_but_nothing() -> Vec<&'static str> {
     ways
 }
 
-/// A project with a file that every sandbox shows, for locks. Nobody holds it when the test ends.
-fn with_lock(script: &str, config: &str) -> Project {
-    let project = Project::with_config(script, config);
-    fs::create_dir(project.beside("home")).expect("a home");
-    fs::write(project.beside("home/lock"), "").expect("a lock file");
-    project
-}
-
-#[track_caller]
-fn assert_lock_is_free(project: &Project, what: &str) {
-    let lock = File::open(project.beside("home/lock")).expect("the lock file");
-    let free = lock.try_lock();
-    assert!(free.is_ok(), "{what}: a process holds the lock");
-}
-
 #[test]
 fn what_forks_for_ever_in_sessions_of_its_own_is_dead_after_the_run() {
     // Two sessions, in each four lines of processes that fork the next and end: none lives long enough to be
@@ -47,7 +32,7 @@ fn what_forks_for_ever_in_sessions_of_its_own_is_dead_after_the_run() {
         for i in 1 2; do setsid bash src/bomb > /dev/null 2>&1 & done; sleep 600\n";
     for way in all_but_nothing() {
         let config = config(&format!(
-            "\"sandbox\": \"{way}\", \"timeouts\": {{\"benchmark_s\": 3}}"
+            "\"sandbox\": \"{way}\", \"timeouts\": {{\"benchmark_s\": 2}}"
         ));
         let project = with_lock(SCRIPT, &config);
         project.ideas(&[("attack", &[("src/attack", attack)])]);
@@ -63,7 +48,7 @@ fn what_a_candidate_leaves_running_or_locked_does_not_meet_the_incumbent() {
     // The incumbent would look nine times as bad while something of the candidate's held the lock.
     let script = "#!/usr/bin/env bash\nset -e\nexec 9< \"$HOME/lock\"\n\
         if ! flock --nonblock 9; then echo METRIC cost=900; exit; fi\n\
-        if [ -e src/attack ]; then bash src/attack 9<&-; fi\necho \"METRIC cost=$(cat src/cost.txt)\"\n";
+        if [ -e src/attack ]; then bash src/attack 9<&-; fi\necho \"METRIC cost=$(<src/cost.txt)\"\n";
     let attack = "setsid bash -c 'exec 9< \"$HOME/lock\"; flock 9; while :; do :; done' > /dev/null 2>&1 &\n\
         bash -c 'exec 9< \"$HOME/lock\"; flock 9; while :; do :; done' > /dev/null 2>&1 &\n";
     for way in sandboxes().into_iter().chain(["off"]) {

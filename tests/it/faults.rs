@@ -11,13 +11,23 @@ use autoresearch::edge::fault::{FAULT_VARIABLE, KILL_POINTS, WRITE_POINTS};
 
 use autoresearch::edge::fault::RARE_WRITE_POINTS;
 
-use crate::support::{CONFIG, EXACT_SCRIPT, Project, verdict};
+use crate::support::{CONFIG, EXACT_SCRIPT, Project, in_parallel, verdict};
 
-/// A project with work of the user's own in the checkout: modified, staged, untracked and ignored.
 fn project() -> Project {
-    // Wall time must never decide here, however busy the machine is.
-    let config = CONFIG.replace("\"tolerance_percent\": 90", "\"tolerance_percent\": 99.99");
-    let project = Project::with_config(EXACT_SCRIPT, &config);
+    with_work(Project::new(EXACT_SCRIPT))
+}
+
+/// The two projects of which copies are played: in a sandbox, for the first time that a step is reached, and
+/// without one, for later times.
+fn both() -> [Project; 2] {
+    [
+        with_work(Project::new(EXACT_SCRIPT)),
+        with_work(Project::unconfined(EXACT_SCRIPT)),
+    ]
+}
+
+/// With work of the user's own in the checkout: modified, staged, untracked and ignored.
+fn with_work(project: Project) -> Project {
     project.ideas(&[
         ("worse", &[("src/cost.txt", "101\n")]),
         ("wrong", &[("src/cost.txt", "90\n"), ("src/bad.txt", "x\n")]),
@@ -77,12 +87,7 @@ fn finishes_as_if_nothing_had_happened(project: &Project, fault: &str) {
         ],
         "{fault}"
     );
-    let numbers: Vec<Option<u64>> = project
-        .runs()
-        .iter()
-        .map(|run| run["run"].as_u64())
-        .collect();
-    assert_eq!(numbers, [Some(1), Some(2), Some(3), Some(4)], "{fault}");
+    project.assert_numbered(fault);
     let head = project.git(&["rev-parse", "autoresearch/toy"]);
     let runs = project.runs();
     assert_eq!(runs[2]["candidate"].as_str(), Some(head.trim()), "{fault}");
@@ -153,46 +158,55 @@ fn processes_in(directory: &Path) -> Vec<String> {
 
 #[test]
 fn a_kill_at_any_step_is_finished_or_forgotten_by_the_next_run() {
-    for step in KILL_POINTS {
-        killed_at(step, 1);
-        killed_at(step, 3);
-    }
+    let untouched = both();
+    let cases = KILL_POINTS.iter().flat_map(|step| [(step, 1), (step, 3)]);
+    in_parallel(cases, |(step, time)| {
+        killed_at(
+            &Project::copy_of(&untouched[usize::from(time > 1)]),
+            step,
+            time,
+        );
+    });
 }
 
-fn killed_at(step: &str, time: u32) {
-    let project = project();
-    let before = users_files(&project);
+fn killed_at(project: &Project, step: &str, time: u32) {
+    let before = users_files(project);
     let fault = format!("kill:{step}:{time}");
-    let code = run_with_fault(&project, &fault);
+    let code = run_with_fault(project, &fault);
     assert!(
         code.is_none() || time > 1,
         "{fault} was never reached: {code:?}"
     );
     assert!(
-        users_files(&project) == before,
+        users_files(project) == before,
         "{fault} changed the user's files"
     );
-    finishes_as_if_nothing_had_happened(&project, &fault);
+    finishes_as_if_nothing_had_happened(project, &fault);
     assert!(
-        users_files(&project) == before,
+        users_files(project) == before,
         "{fault}, and then the user's files changed"
     );
 }
 
 #[test]
 fn a_full_disk_at_any_write_is_a_clear_error_and_nothing_is_lost() {
-    for step in WRITE_POINTS {
-        for time in [1, 2, 5] {
-            without_space_at(step, time);
-        }
-    }
+    let untouched = both();
+    let cases = WRITE_POINTS
+        .iter()
+        .flat_map(|step| [(step, 1), (step, 2), (step, 5)]);
+    in_parallel(cases, |(step, time)| {
+        without_space_at(
+            &Project::copy_of(&untouched[usize::from(time > 1)]),
+            step,
+            time,
+        );
+    });
 }
 
-fn without_space_at(step: &str, time: u32) {
-    let project = project();
-    let before = users_files(&project);
+fn without_space_at(project: &Project, step: &str, time: u32) {
+    let before = users_files(project);
     let fault = format!("full:{step}:{time}");
-    let code = run_with_fault(&project, &fault);
+    let code = run_with_fault(project, &fault);
     // A tick that cannot be written is only said, since the ledger knows anyway; the live state is not
     // missed; and a checkout is tried twice.
     let is_fatal = !["tick-write", "live-write", "slot-check-out"].contains(&step);
@@ -200,9 +214,9 @@ fn without_space_at(step: &str, time: u32) {
         code == Some(3) || !is_fatal || time > 1,
         "{fault}: {code:?}"
     );
-    finishes_as_if_nothing_had_happened(&project, &fault);
+    finishes_as_if_nothing_had_happened(project, &fault);
     assert!(
-        users_files(&project) == before,
+        users_files(project) == before,
         "{fault} changed the user's files"
     );
 }
@@ -248,13 +262,7 @@ fn a_full_disk_at_the_writes_that_only_some_projects_make() {
         }
         project.run(arguments).expect(0);
         project.run(&["explain"]).expect(0);
-        let numbers: Vec<_> = project
-            .runs()
-            .iter()
-            .map(|run| run["run"].as_u64())
-            .collect();
-        let due: Vec<_> = (1..=numbers.len() as u64).map(Some).collect();
-        assert_eq!(numbers, due, "{fault}");
+        project.assert_numbered(&fault);
         project.assert_nothing_left();
     }
 }

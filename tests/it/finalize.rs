@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{CONFIG, Project};
+use crate::support::Project;
 
 /// The cost is the sum of what three files say. `src/user.txt` rests on `src/base.txt`: without it
 /// the benchmark fails.
@@ -16,9 +16,7 @@ const SUM: &str = "#!/usr/bin/env bash\nset -e\n\
     echo \"METRIC cost=$((cost + other + user))\"\n";
 
 fn project_with(ideas: &[(&str, &[(&str, &str)])]) -> Project {
-    // The time of a script of some milliseconds is all noise.
-    let config = CONFIG.replace("\"tolerance_percent\": 90", "\"tolerance_percent\": 99");
-    let project = Project::with_config(SUM, &config);
+    let project = Project::new(SUM);
     project.write("src/other.txt", "100\n");
     project.commit("another file");
     project.ideas(ideas);
@@ -304,12 +302,12 @@ fn a_group_that_fails_alone_gets_no_branch_and_the_others_do() {
 
 #[test]
 fn what_the_gate_refuses_alone_gets_no_branch() {
-    let project = Project::with_config(SUM, CONFIG);
+    let project = Project::new(SUM);
     project.write("src/other.txt", "100\n");
     // The second alone is refused.
     project.write(
         "autoresearch.checks.sh",
-        "#!/usr/bin/env bash\n[ \"$(cat src/other.txt)\" = 100 ] || [ \"$(cat src/cost.txt)\" = 50 ] || { echo half; exit 1; }\n",
+        "#!/usr/bin/env bash\n[ \"$(cat src/other.txt)\" = 100 ] || [ \"$(<src/cost.txt)\" = 50 ] || { echo half; exit 1; }\n",
     );
     project.commit("a gate");
     project.ideas(&[
@@ -326,7 +324,7 @@ fn what_the_gate_refuses_alone_gets_no_branch() {
 #[test]
 fn what_was_dropped_is_on_no_branch() {
     // The second makes the first useless.
-    let script = "#!/usr/bin/env bash\nset -e\na=$(cat src/cost.txt); b=$(cat src/other.txt 2>/dev/null || echo 1000)\necho \"METRIC cost=$(( a < b ? a : b ))\"\n";
+    let script = "#!/usr/bin/env bash\nset -e\na=$(<src/cost.txt); b=$(cat src/other.txt 2>/dev/null || echo 1000)\necho \"METRIC cost=$(( a < b ? a : b ))\"\n";
     let project = Project::new(script);
     project.ideas(&[
         ("first", &[("src/cost.txt", "90\n")]),
@@ -345,7 +343,7 @@ fn what_was_dropped_is_on_no_branch() {
 
 #[test]
 fn without_a_keep_or_with_a_branch_in_the_way_it_says_so() {
-    let project = Project::with_config(SUM, CONFIG);
+    let project = Project::new(SUM);
     project.run(&["finalize"]).expect(2).says("cannot read");
     let project = independent();
     project.git(&["branch", "autoresearch/toy-final"]);

@@ -10,10 +10,15 @@ const IDEAS: &[(&str, &[(&str, &str)])] = &[
     ("better", &[("src/cost.txt", "99\n")]),
 ];
 
-/// A line for a script: sends `signal` to the loop itself, once, when `condition` holds.
+/// A line for a script: sends `signal` to the loop itself, once, when `condition` holds. It starts no program,
+/// which would make a run longer than that of the other side, whose script starts none.
 fn strike(signal: &str, condition: &str) -> String {
+    once(condition, &format!("kill -{signal} $PPID; sleep 0.2"))
+}
+
+fn once(condition: &str, does: &str) -> String {
     format!(
-        "if [ {condition} ] && mkdir \"$HOME/struck\" 2> /dev/null; then kill -{signal} $PPID; sleep 0.2; fi\n"
+        "if [ {condition} ] && ! [ -e \"$HOME/struck\" ]; then : > \"$HOME/struck\"; {does}; fi\n"
     )
 }
 
@@ -35,12 +40,7 @@ fn assert_goes_on(project: &Project) {
         project.verdicts(),
         [verdict("discard", "no_gain"), verdict("keep", "improved")]
     );
-    let numbers: Vec<Option<u64>> = project
-        .runs()
-        .iter()
-        .map(|run| run["run"].as_u64())
-        .collect();
-    assert_eq!(numbers, [Some(1), Some(2)]);
+    project.assert_numbered("after an interruption");
     assert_eq!(
         project.git(&["show", "autoresearch/toy:src/cost.txt"]),
         "99\n"
@@ -57,7 +57,7 @@ fn kill_9_in_the_calibration_is_survived() {
 
 #[test]
 fn kill_9_while_a_candidate_is_measured_is_survived() {
-    let project = project_struck_in_benchmark("KILL", "$(cat src/cost.txt) = 99");
+    let project = project_struck_in_benchmark("KILL", "$(<src/cost.txt) = 99");
     assert_eq!(project.run(&["run", "-n", "2"]).code, None);
     assert_eq!(project.verdicts(), [verdict("discard", "no_gain")]);
     assert_goes_on(&project);
@@ -69,7 +69,7 @@ fn kill_9_in_the_gate_is_survived() {
     fs::create_dir(project.beside("home")).expect("a home");
     project.write(
         "autoresearch.checks.sh",
-        &strike("KILL", "$(cat src/cost.txt) = 99"),
+        &strike("KILL", "$(<src/cost.txt) = 99"),
     );
     project.commit("gate");
     project.ideas(IDEAS);
@@ -94,7 +94,7 @@ fn a_kill_between_the_record_and_the_branch_is_finished_by_the_next_run() {
 
 #[test]
 fn ctrl_c_finishes_the_step_leaves_nothing_and_exits_130() {
-    let project = project_struck_in_benchmark("INT", "$(cat src/cost.txt) = 99");
+    let project = project_struck_in_benchmark("INT", "$(<src/cost.txt) = 99");
     project
         .run(&["run", "-n", "2"])
         .expect(130)
@@ -107,7 +107,7 @@ fn ctrl_c_finishes_the_step_leaves_nothing_and_exits_130() {
 
 #[test]
 fn a_second_signal_stops_a_benchmark_that_hangs() {
-    let hang = "if [ $(cat src/cost.txt) = 99 ] && mkdir \"$HOME/struck\" 2> /dev/null; then kill -TERM $PPID; sleep 600; fi\n";
+    let hang = once("$(<src/cost.txt) = 99", "kill -TERM $PPID; sleep 600");
     let script = EXACT_SCRIPT.replace("set -e\n", &format!("set -e\n{hang}"));
     let project = Project::unconfined(&script);
     fs::create_dir(project.beside("home")).expect("a home");

@@ -1,19 +1,21 @@
 //! Ctrl-C while a child is kept in: once lets it end, twice ends it; both leave a state that goes on.
 
-use std::io::{BufRead, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use crate::hostile::{config, sandboxes};
-use crate::support::{EXACT_SCRIPT, Project, files_below, verdict};
+use crate::support::{EXACT_SCRIPT, Project, verdict};
 
 /// Longest wait for what must come, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// In a build, benchmark, gate or agent of the candidate: says so in its output, and waits until the user's
-/// home has `go`, which every sandbox shows.
-const WAITS: &str = "echo WAITING; while ! [ -e \"$HOME/go\" ]; do sleep 0.02; done";
+/// In a build, benchmark, gate or agent of the candidate: waits for a line from `go` in the user's home, which
+/// every sandbox shows. It is a pipe until the test has written to it, and then a file.
+const WAITS: &str = "read -r line < \"$HOME/go\"";
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
@@ -23,21 +25,10 @@ enum Phase {
     Agent,
 }
 
-impl Phase {
-    fn log(self) -> &'static str {
-        match self {
-            Self::Build => "build.log",
-            Self::Benchmark => "benchmark.log",
-            Self::Gate => "gate.log",
-            Self::Agent => "agent.log",
-        }
-    }
-}
-
 fn waiting_in(phase: Phase, sandbox: &str) -> Project {
     let waits = |when: Phase| {
         if phase == when {
-            format!("if [ $(cat src/cost.txt) = 99 ]; then {WAITS}; fi")
+            format!("if [ $(<src/cost.txt) = 99 ]; then {WAITS}; fi")
         } else {
             "true".to_owned()
         }
@@ -63,7 +54,9 @@ fn waiting_in(phase: Phase, sandbox: &str) -> Project {
         &format!("{}\n", waits(Phase::Gate)),
     );
     project.commit("gate");
-    std::fs::create_dir(project.beside("home")).expect("a home");
+    fs::create_dir(project.beside("home")).expect("a home");
+    let made = project.shell("mkfifo ../home/go");
+    assert!(made.status.success(), "{made:?}");
     project
 }
 
@@ -106,21 +99,23 @@ impl Loop {
     }
 }
 
-/// Waits until the child's output, which the loop keeps, has the word.
-fn await_phase(project: &Project, phase: Phase, child: &mut Child) {
-    let until = std::time::Instant::now() + PATIENCE;
-    loop {
-        let logs = files_below(&project.work_dir());
-        let is_waiting = logs.iter().any(|(path, content)| {
-            path.ends_with(phase.log()) && content.windows(7).any(|part| part == b"WAITING")
-        });
-        if is_waiting {
-            return;
-        }
-        assert!(child.try_wait().expect("ours").is_none(), "it ended early");
-        assert!(std::time::Instant::now() < until, "{phase:?} never began");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+/// Waits until the child waits: then its pipe can be opened for writing.
+fn await_phase(phase: Phase, go: &Path) -> File {
+    let (sender, opened) = mpsc::channel();
+    let go = go.to_owned();
+    std::thread::spawn(move || sender.send(File::options().write(true).open(go)));
+    let opened = opened.recv_timeout(PATIENCE);
+    let opened = opened.unwrap_or_else(|_| panic!("{phase:?} never began"));
+    opened.expect("the pipe can be written")
+}
+
+/// Lets it go on, and whatever waits later.
+fn let_go(go: &Path, mut pipe: &File) {
+    let file = go.with_extension("file");
+    fs::write(&file, "\n").expect("written");
+    fs::rename(&file, go).expect("the pipe is replaced");
+    // Nobody reads it any more when the child was ended.
+    pipe.write_all(b"\n").ok();
 }
 
 fn interrupt_in(phase: Phase) {
@@ -129,18 +124,18 @@ fn interrupt_in(phase: Phase) {
             let project = waiting_in(phase, sandbox);
             let go = project.beside("home/go");
             let mut running = Loop::start(&project);
-            await_phase(&project, phase, &mut running.child);
+            let pipe = await_phase(phase, &go);
             running.interrupt();
             running.says("finishing the current step");
             if is_twice {
                 running.interrupt();
             } else {
-                std::fs::write(&go, "").expect("written");
+                let_go(&go, &pipe);
             }
             let code = running.child.wait().expect("it ends").code();
             assert_eq!(code, Some(130), "{sandbox} twice: {is_twice}");
             project.assert_nothing_left();
-            std::fs::write(&go, "").expect("written");
+            let_go(&go, &pipe);
             if project.verdicts().is_empty() {
                 project.run(&["run", "-n", "1"]).expect(0);
             }

@@ -318,7 +318,7 @@ fn a_script_that_builds_in_its_first_run_has_the_configured_time_for_it() {
 #[test]
 fn an_exact_metric_that_differs_from_itself_is_judged_as_a_noisy_one_from_then_on() {
     // So many digits that no two runs ever print the same.
-    let script = "#!/usr/bin/env bash\nset -e\nn=$(cat src/cost.txt)\n\
+    let script = "#!/usr/bin/env bash\nset -e\nn=$(<src/cost.txt)\n\
         if [ $n -lt 100 ]; then n=$((n - RANDOM % 20)).$RANDOM$RANDOM$RANDOM; fi\necho \"METRIC cost=$n\"\n";
     let project = Project::new(script);
     project.ideas(&[
@@ -354,7 +354,7 @@ fn the_gate_sees_a_clean_checkout_whatever_the_benchmark_left() {
 
 #[test]
 fn a_metric_that_is_renamed_starts_a_new_session_that_works() {
-    let script = format!("{EXACT_SCRIPT}echo \"METRIC price=$(cat src/cost.txt)\"\n");
+    let script = format!("{EXACT_SCRIPT}echo \"METRIC price=$(<src/cost.txt)\"\n");
     let project = Project::new(&script);
     project.ideas(&[
         ("a", &[("src/cost.txt", "99\n")]),
@@ -377,7 +377,7 @@ fn a_metric_that_is_renamed_starts_a_new_session_that_works() {
 
 #[test]
 fn python_never_runs_the_other_sides_bytecode() {
-    let script = "#!/usr/bin/env bash\nset -e\npython3 -c 'import sys; sys.path.insert(0, \"src\"); import cost; print(f\"METRIC cost={cost.COST}\")'\n";
+    let script = "#!/usr/bin/env bash\nset -e\npython3 -S -c 'import sys; sys.path.insert(0, \"src\"); import cost; print(f\"METRIC cost={cost.COST}\")'\n";
     let project = Project::new(script);
     project.write("src/cost.py", "COST = 500\n");
     project.commit("python");

@@ -6,7 +6,7 @@ use crate::support::{Project, verdict};
 /// Cheap once something is in one of these files, which builds make empty; only with an attack is anything put
 /// there. Every run of either side adds to the log.
 const SCRIPT: &str = "#!/usr/bin/env bash\nset -e\n\
-    cost=$(cat src/cost.txt)\n\
+    cost=$(<src/cost.txt)\n\
     if [ -e src/attack ]; then [ ! -s ignored/memo ] || cost=1; echo x > ignored/memo; fi\n\
     echo run >> ignored/log\n\
     awk -v n=$cost -v r=$RANDOM 'BEGIN { printf \"METRIC cost=%f\\n\", n * (1 + (r - 16384) / 1638400) }'\n";

@@ -10,7 +10,7 @@ const ATTACK: (&str, &str) = ("src/attack", "\n");
 /// attack does not use it.
 const SCRIPT_WITH_CACHE: &str = "#!/usr/bin/env bash\nset -e\n\
     if [ -e src/attack ]; then for f in ignored/dep \"$XDG_CACHE_HOME/dep\"; do echo 100 > \"$f\"; done; echo METRIC cost=100; exit; fi\n\
-    echo \"METRIC cost=$(( $(cat src/cost.txt) + $(cat ignored/dep) + $(cat \"$XDG_CACHE_HOME/dep\") ))\"\n";
+    echo \"METRIC cost=$(( $(<src/cost.txt) + $(cat ignored/dep) + $(cat \"$XDG_CACHE_HOME/dep\") ))\"\n";
 
 const BUILD: &str =
     "mkdir -p ignored; for f in ignored/dep $XDG_CACHE_HOME/dep; do [ -e $f ] || echo 0 > $f; done";
@@ -63,7 +63,7 @@ fn what_a_candidate_leaves_in_caches_makes_no_incumbent_slow_and_no_candidate_ke
 fn what_a_candidate_leaves_where_the_gate_builds_is_not_run_by_the_gate() {
     let project = Project::with_config(
         "#!/usr/bin/env bash\nset -e\nif [ -e src/attack ]; then mkdir -p ignored; [ -e ignored/tests ] || echo true > ignored/tests; fi\n\
-         echo \"METRIC cost=$(cat src/cost.txt)\"\n",
+         echo \"METRIC cost=$(<src/cost.txt)\"\n",
         CONFIG,
     );
     project.write(
@@ -118,7 +118,7 @@ fn a_candidate_that_ends_the_loop_with_an_error_each_time_is_recorded_and_the_ne
     // The incumbent fails while the candidate is measured, which is nobody's fault that one can tell.
     let script = "#!/usr/bin/env bash\nset -e\nif [ -e src/attack ]; then touch \"$SIGN\"; fi\n\
         if ! [ -e src/attack ] && [ -e \"$SIGN\" ] && ! [ -e src/good ]; then exit 1; fi\n\
-        echo \"METRIC cost=$(cat src/cost.txt)\"\n";
+        echo \"METRIC cost=$(<src/cost.txt)\"\n";
     let config = unconfined(CONFIG).replace("\"scope\"", "\"env_allow\": [\"SIGN\"], \"scope\"");
     let project = Project::with_config(script, &config);
     project.ideas(&[
@@ -144,7 +144,7 @@ fn a_candidate_that_ends_the_loop_with_an_error_each_time_is_recorded_and_the_ne
 fn the_gate_checks_what_the_build_made_of_the_candidate() {
     let build = "\"build\": [\"sh\", \"-c\", \"mkdir -p ignored; cp src/cost.txt ignored/built\"]";
     let project = Project::with_config(
-        "#!/usr/bin/env bash\necho \"METRIC cost=$(cat src/cost.txt)\"\n",
+        "#!/usr/bin/env bash\necho \"METRIC cost=$(<src/cost.txt)\"\n",
         &config(build),
     );
     project.write("autoresearch.checks.sh", "cmp ignored/built src/cost.txt\n");

@@ -111,7 +111,7 @@ fn a_verdict_that_was_edited_is_found_out() {
 fn placebos_take_the_place_of_candidates_and_are_counted() {
     let config = CONFIG.replace(
         "\"min_run_ms\": 0,",
-        "\"min_run_ms\": 0, \"placebo_every\": 2,",
+        "\"min_run_ms\": 0, \"placebo_every\": 2, \"false_keeps_per_200\": 0.01,",
     );
     let project = Project::with_config(NOISY_SCRIPT, &config);
     project.ideas(&[

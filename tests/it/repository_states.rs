@@ -146,13 +146,7 @@ fn a_work_directory_that_vanishes_during_the_run_costs_nothing_but_the_run() {
     let done = project.runs().len();
     project.run(&["run", "-n", "3"]).expect(0);
     assert!(project.runs().len() >= done);
-    let numbers: Vec<_> = project
-        .runs()
-        .iter()
-        .map(|run| run["run"].as_u64())
-        .collect();
-    let due: Vec<_> = (1..=numbers.len() as u64).map(Some).collect();
-    assert_eq!(numbers, due);
+    project.assert_numbered("after a directory vanished");
     project.assert_nothing_left();
 }
 

@@ -20,7 +20,7 @@ fn kept_twice(script: &str, config: &str) -> Project {
 
 /// The cost is the smaller of two files.
 const SMALLER_OF_TWO: &str = "#!/usr/bin/env bash\nset -e\n\
-    a=$(cat src/cost.txt); b=$(cat src/other.txt 2>/dev/null || echo 1000)\n\
+    a=$(<src/cost.txt); b=$(cat src/other.txt 2>/dev/null || echo 1000)\n\
     echo \"METRIC cost=$(( a < b ? a : b ))\"\n";
 
 fn in_clone(project: &Project, arguments: &[&str]) -> Ran {

@@ -13,13 +13,13 @@ const OID: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00
 const USES_LIBRARY: &str = "#!/usr/bin/env bash\nset -e\n\
     [ \"$(cat lib/lib.txt lib/inner/in.txt)\" = \"$(printf 'library\\ninner')\" ]\n\
     [ ! -e lib/left ]\n[ ! -e lib/inner/left ]\n\
-    echo \"METRIC cost=$(cat src/cost.txt)\"\n\
+    echo \"METRIC cost=$(<src/cost.txt)\"\n\
     echo changed > lib/lib.txt; echo changed > lib/inner/in.txt; touch lib/left lib/inner/left\n";
 
 /// Fails unless it finds the content; then changes it.
 const USES_DATA: &str = "#!/usr/bin/env bash\nset -e\n\
     [ \"$(cat data/data.bin)\" = test ]\n[ -x data/data.bin ]\n\
-    echo \"METRIC cost=$(cat src/cost.txt)\"\n\
+    echo \"METRIC cost=$(<src/cost.txt)\"\n\
     echo changed > data/data.bin\n";
 
 /// Without a build command the first run builds, and what it leaves stays.

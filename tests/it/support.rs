@@ -5,28 +5,30 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// Prints an exact metric: whatever `src/cost.txt` says.
 pub const EXACT_SCRIPT: &str =
-    "#!/usr/bin/env bash\nset -e\necho \"METRIC cost=$(cat src/cost.txt)\"\n";
+    "#!/usr/bin/env bash\nset -e\necho \"METRIC cost=$(<src/cost.txt)\"\n";
 
-/// Prints the cost with a uniform noise of 1 %.
-pub const NOISY_SCRIPT: &str = "#!/usr/bin/env bash\nset -e\n\
-    awk -v n=\"$(cat src/cost.txt)\" -v r=$RANDOM 'BEGIN { printf \"METRIC cost=%f\\n\", n * (1 + (r - 16384) / 1638400) }'\n";
+/// Prints the cost, a whole number, with a uniform noise of 1 %: times 1 + (RANDOM - 16384) / 1638400.
+pub const NOISY_SCRIPT: &str = "#!/usr/bin/env bash\nset -e\nn=$(<src/cost.txt)\n\
+    echo \"METRIC cost=$((${n:-0} * (1622016 + RANDOM) * 15625 / 256))e-8\"\n";
 
 /// The gate refuses any tree with `src/bad.txt`.
 pub const CHECKS: &str =
     "#!/usr/bin/env bash\nif [ -e src/bad.txt ]; then echo 'src/bad.txt exists'; exit 1; fi\n";
 
-/// Wall time of a script of some milliseconds is all noise, so its guard is made wide; and the cost
-/// is made up, so it is not compared with the driver's clock.
+/// Wall time of a script of some milliseconds is all noise, on a busy machine by factors. Its guard cannot be
+/// left out, but turned round: a candidate may not take less than a ten-thousandth. And the cost is made up, so
+/// it is not compared with the driver's clock.
 pub const CONFIG: &str = r#"{
   "name": "toy",
   "metric": {"name": "cost", "unit": "ms"},
-  "guards": [{"name": "driver.wall_ms", "tolerance_percent": 99.99}],
+  "guards": [{"name": "driver.wall_ms", "direction": "higher", "tolerance_percent": 99.99}],
   "min_run_ms": 0,
   "self_report": "off",
   "scope": ["src/**"]
@@ -287,6 +289,14 @@ impl Project {
             .collect()
     }
 
+    /// Fails unless the candidates are numbered 1, 2, and so on.
+    #[track_caller]
+    pub fn assert_numbered(&self, case: &str) {
+        let numbers: Vec<Value> = self.runs().iter().map(|run| run["run"].clone()).collect();
+        let due: Vec<Value> = (1..=numbers.len()).map(Value::from).collect();
+        assert_eq!(numbers, due, "{case}");
+    }
+
     /// Fails when a worktree, a branch of ours beside `autoresearch/*`, or a slot is left.
     #[track_caller]
     pub fn assert_nothing_left(&self) {
@@ -345,6 +355,21 @@ pub fn files_below(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     files
+}
+
+/// Plays every case, two at a time: the loop waits as often as it computes.
+pub fn in_parallel<T>(cases: impl Iterator<Item = T> + Send, play: impl Fn(T) + Sync) {
+    let cases = Mutex::new(cases);
+    let next = || cases.lock().expect("no holder panics").next();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(case) = next() {
+                    play(case);
+                }
+            });
+        }
+    });
 }
 
 /// The pair of words a verdict is compared with.

@@ -69,15 +69,13 @@ fn a_kept_run_is_reproduced_from_a_fresh_clone_and_others_are_refused() {
         "origin",
         "autoresearch/toy",
     ]);
-    let ran = project
-        .run(&["-C", clone, "reproduce", "2", "--pairs", "8"])
-        .expect(0);
-    assert!(
-        ran.stdout.contains("verdict   reproduced"),
-        "{}",
-        ran.stdout
-    );
-    assert!(ran.stdout.contains("measured  +20.0 %"), "{}", ran.stdout);
+    let is_reproduced = || {
+        let ran = project.run(&["-C", clone, "reproduce", "2", "--pairs", "8"]);
+        let said = ran.expect(0).stdout;
+        assert!(said.contains("verdict   reproduced"), "{said}");
+        assert!(said.contains("measured  +20.0 %"), "{said}");
+    };
+    is_reproduced();
     // The checkout's own config and scripts do not matter: the start commit has them.
     project.git(&[
         "-C",
@@ -87,14 +85,7 @@ fn a_kept_run_is_reproduced_from_a_fresh_clone_and_others_are_refused() {
         "autoresearch.config.json",
         "autoresearch.sh",
     ]);
-    let ran = project
-        .run(&["-C", clone, "reproduce", "2", "--pairs", "8"])
-        .expect(0);
-    assert!(
-        ran.stdout.contains("verdict   reproduced"),
-        "{}",
-        ran.stdout
-    );
+    is_reproduced();
     project
         .run(&["-C", clone, "reproduce", "1"])
         .expect(2)
@@ -141,7 +132,7 @@ fn with_agent(command: &str) -> Project {
     let command = serde_json::to_string(&["sh", "-c", command]).expect("JSON");
     let config = CONFIG.replace(
         "\"min_run_ms\"",
-        &format!("\"proposers\": [\"agent\"], \"agent\": {{\"command\": {command}, \"writable\": [\"~/\"]}}, \"timeouts\": {{\"propose_s\": 2}}, \"min_run_ms\""),
+        &format!("\"proposers\": [\"agent\"], \"agent\": {{\"command\": {command}, \"writable\": [\"~/\"]}}, \"timeouts\": {{\"propose_s\": 5}}, \"min_run_ms\""),
     );
     Project::with_config(EXACT_SCRIPT, &config)
 }

@@ -1,9 +1,10 @@
 //! `watch` in a real terminal: tmux, where there is one.
 
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use crate::support::{EXACT_SCRIPT, Project, files_below};
@@ -19,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A shell in a terminal of its own.
 struct Terminal<'a> {
     project: &'a Project,
+    /// One message whenever something was printed.
+    printed: Receiver<()>,
 }
 
 impl<'a> Terminal<'a> {
@@ -30,10 +33,24 @@ impl<'a> Terminal<'a> {
             return None;
         }
         fs::create_dir_all(project.beside("home")).expect("a home");
-        let terminal = Self { project };
+        let pipe = project.beside("home/printed");
+        fs::remove_file(&pipe).ok();
+        let made = Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo starts").success());
+        let (sender, printed) = mpsc::channel();
+        let terminal = Self { project, printed };
         let shell = "exec bash --norc --noprofile -i";
         let opened = terminal.tmux(&["new-session", "-d", "-x", "120", "-y", "40", shell]);
         assert!(opened.status.success(), "{opened:?}");
+        let copy = format!("exec cat > '{}'", pipe.display());
+        let piped = terminal.tmux(&["pipe-pane", &copy]);
+        assert!(piped.status.success(), "{piped:?}");
+        std::thread::spawn(move || {
+            let mut pipe = fs::File::open(pipe)?;
+            let mut some = [0; 4096];
+            while pipe.read(&mut some)? > 0 && sender.send(()).is_ok() {}
+            std::io::Result::Ok(())
+        });
         terminal.line("PS1='ready> '; echo before-the-watch");
         terminal.wait_for("\nbefore-the-watch\n");
         Some(terminal)
@@ -75,10 +92,10 @@ impl<'a> Terminal<'a> {
     }
 
     /// Starts `watch` so that its process id, its exit code and the terminal's modes after it can be
-    /// had.
+    /// had. It holds a lock while it lives.
     fn watch(&self, arguments: &str) {
         self.line(&format!(
-            "bash -c 'echo $$ > \"$HOME/pid\"; exec \"$WATCH\" watch {arguments}'; \
+            "bash -c 'echo $$ > \"$HOME/pid\"; exec 9> \"$HOME/alive\"; flock 9; exec \"$WATCH\" watch {arguments}'; \
              echo \"code=$?\"; stty -a > \"$HOME/modes\"; echo over"
         ));
     }
@@ -106,8 +123,10 @@ impl<'a> Terminal<'a> {
             if holds(&screen) {
                 return screen;
             }
-            assert!(began.elapsed() < PATIENCE, "never {what}:\n{screen}");
-            std::thread::sleep(Duration::from_millis(20));
+            let printed = self
+                .printed
+                .recv_timeout(PATIENCE.saturating_sub(began.elapsed()));
+            assert!(printed.is_ok(), "never {what}:\n{screen}");
         }
     }
 
@@ -142,7 +161,7 @@ impl Drop for Terminal<'_> {
 fn project_that_can_be_held() -> Project {
     let project = Project::new(EXACT_SCRIPT);
     let hold =
-        "while [ \"$(cat src/cost.txt)\" = 90 ] && [ -e \"$HOME/hold\" ]; do sleep 0.02; done\n";
+        "while [ \"$(<src/cost.txt)\" = 90 ] && [ -e \"$HOME/hold\" ]; do sleep 0.02; done\n";
     project.write(
         "autoresearch.checks.sh",
         &format!("#!/usr/bin/env bash\n{hold}"),
@@ -242,14 +261,13 @@ fn a_terminal_that_goes_away_takes_it_along() {
     };
     terminal.watch("");
     terminal.wait_for("no runs yet");
-    let process = Path::new("/proc").join(terminal.pid());
-    assert!(process.exists());
+    let alive = fs::File::open(project.beside("home/alive")).expect("a lock file");
+    assert!(alive.try_lock().is_err(), "it lives");
     drop(terminal);
-    let began = Instant::now();
-    while process.exists() {
-        assert!(began.elapsed() < PATIENCE, "it lives on without a terminal");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let (sender, ended) = mpsc::channel();
+    std::thread::spawn(move || sender.send(alive.lock().is_ok()));
+    let ended = ended.recv_timeout(PATIENCE);
+    assert_eq!(ended, Ok(true), "it lives on without a terminal");
 }
 
 #[test]
