@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use git2::{Repository, Tree};
+use git2::{ObjectType, Repository, Tree};
 
 use super::regular;
 use crate::error::{Context, Error, Result};
@@ -41,6 +41,25 @@ pub fn check(
     }
     let is_tracked =
         |path: &Path| staged.contains(path.as_os_str().as_bytes()) || head.get_path(path).is_ok();
+    for directory in found
+        .keys()
+        .filter(|path| path.ends_with(".git"))
+        .filter_map(|path| path.parent())
+        .filter(|directory| !directory.as_os_str().is_empty())
+    {
+        // What an agent says of its worktree's index counts for nothing.
+        let is_added = !repo.is_worktree() && staged.contains(directory.as_os_str().as_bytes());
+        let is_submodule = || {
+            let entry = head.get_path(directory);
+            entry.is_ok_and(|entry| entry.kind() == Some(ObjectType::Commit))
+        };
+        if !is_added && !is_submodule() && !leave(directory, is_tracked(directory)) {
+            return Err(Error::usage(format!(
+                "{} is a git repository of its own, which git cannot hold",
+                directory.display()
+            )));
+        }
+    }
     for (path, metadata) in &found {
         let kind = metadata.file_type();
         if !is_plain(kind) && is_tracked(path) && !leave(path, true) {
@@ -105,6 +124,11 @@ fn walk(repo: &Repository, root: &Path, at: &Path, found: &mut Found) -> Result<
         let Ok(metadata) = entry.metadata() else {
             continue;
         };
+        // One of its own: git would read its settings, and follow them.
+        if entry.file_name() == ".git" && !at.as_os_str().is_empty() {
+            found.insert(path, metadata);
+            continue;
+        }
         if !metadata.is_dir() {
             found.insert(path, metadata);
         } else if entry.file_name() != ".git" && !is_ignored(repo, &path) {

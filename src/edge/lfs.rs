@@ -6,12 +6,11 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use git2::{
-    AttrCheckFlags, ObjectType, Oid, Repository, Tree, TreeEntry, TreeWalkMode, TreeWalkResult,
-};
+use git2::{AttrCheckFlags, ObjectType, Oid, Repository, Tree};
 use sha2::{Digest, Sha256};
 
-use super::regular;
+use super::slot_tree::Layout;
+use super::{regular, slot_submodules, slot_tree};
 use crate::error::{Context, Error, Result};
 
 /// Most bytes of a pointer, as its specification has it.
@@ -57,14 +56,10 @@ impl Pointer {
         Self::parse(repo.find_blob(id).ok()?.content())
     }
 
-    /// Where the clone has the content, if it was downloaded.
-    fn object(&self, common_dir: &Path) -> PathBuf {
+    /// Where a store has the content, if it was downloaded.
+    fn object(&self, store: &Path) -> PathBuf {
         let (first, second) = (&self.oid[..2], &self.oid[2..4]);
-        common_dir
-            .join("lfs/objects")
-            .join(first)
-            .join(second)
-            .join(&self.oid)
+        store.join(first).join(second).join(&self.oid)
     }
 
     /// Whether a file has the content that this points at.
@@ -99,8 +94,10 @@ impl Pointer {
 /// # Errors
 /// A file cannot be written.
 pub(super) fn fill(repo: &Repository, tree: &Tree<'_>, slot: &Path) -> Result<()> {
-    for file in of_tree(repo, tree) {
-        let object = file.pointer.object(repo.commondir());
+    let store = store(repo);
+    let kept = of_tree(repo, tree).context(|| "cannot read a tree".to_owned())?;
+    for file in kept {
+        let object = file.pointer.object(&store);
         let Ok(metadata) = fs::metadata(&object) else {
             continue;
         };
@@ -157,12 +154,41 @@ pub(super) fn check_added(repo: &Repository, head: &Tree<'_>, tree: Oid) -> Resu
     Ok(())
 }
 
-/// Files of a tree whose content the clone does not have.
-pub(super) fn missing(repo: &Repository, tree: &Tree<'_>) -> Vec<PathBuf> {
-    let all = of_tree(repo, tree).into_iter();
-    all.filter(|file| !file.pointer.object(repo.commondir()).is_file())
-        .map(|file| file.path)
-        .collect()
+/// Files of a tree, and of its submodules that the clone has, whose content it does not have.
+///
+/// # Errors
+/// A tree is not there.
+pub(super) fn missing(
+    repo: &Repository,
+    tree: &Tree<'_>,
+) -> std::result::Result<Vec<PathBuf>, git2::Error> {
+    let layout = Layout::of(repo, tree)?;
+    let mut all = Vec::new();
+    if layout.uses_lfs {
+        let store = store(repo);
+        let kept = of_tree(repo, tree)?.into_iter();
+        all.extend(
+            kept.filter(|file| !file.pointer.object(&store).is_file())
+                .map(|file| file.path),
+        );
+    }
+    for (path, commit) in layout.submodules {
+        if let Some(module) = slot_submodules::open(repo, &path, commit) {
+            let inner = missing(&module, &module.find_commit(commit)?.tree()?)?;
+            all.extend(inner.iter().map(|below| path.join(below)));
+        }
+    }
+    Ok(all)
+}
+
+/// Where a clone has the content of its files: `lfs.storage`, relative to git's directory.
+fn store(repo: &Repository) -> PathBuf {
+    let named = repo
+        .config()
+        .and_then(|config| config.get_path("lfs.storage"));
+    repo.commondir()
+        .join(named.unwrap_or_else(|_| PathBuf::from("lfs")))
+        .join("objects")
 }
 
 /// A file of a tree that Git LFS keeps.
@@ -173,15 +199,14 @@ struct Kept {
     pointer: Pointer,
 }
 
-fn of_tree(repo: &Repository, tree: &Tree<'_>) -> Vec<Kept> {
+fn of_tree(repo: &Repository, tree: &Tree<'_>) -> std::result::Result<Vec<Kept>, git2::Error> {
     let mut all = Vec::new();
-    if !uses_lfs(repo, tree) {
-        return all;
-    }
-    each_blob(tree, |directory, name, entry| {
-        if let Some(pointer) = Pointer::of_blob(repo, entry.id()) {
+    slot_tree::each(repo, tree, &mut |path, entry| {
+        if entry.kind() == Some(ObjectType::Blob)
+            && let Some(pointer) = Pointer::of_blob(repo, entry.id())
+        {
             all.push(Kept {
-                path: Path::new(directory).join(name),
+                path: path.to_owned(),
                 mode: if entry.filemode() == 0o100_755 {
                     0o755
                 } else {
@@ -190,38 +215,8 @@ fn of_tree(repo: &Repository, tree: &Tree<'_>) -> Vec<Kept> {
                 pointer,
             });
         }
-        TreeWalkResult::Ok
-    });
-    all
-}
-
-/// Whether any `.gitattributes` of a tree hands files to Git LFS.
-fn uses_lfs(repo: &Repository, tree: &Tree<'_>) -> bool {
-    let mut uses_lfs = false;
-    each_blob(tree, |_, name, entry| {
-        let is_it = name == ".gitattributes"
-            && repo
-                .find_blob(entry.id())
-                .is_ok_and(|blob| String::from_utf8_lossy(blob.content()).contains("filter=lfs"));
-        uses_lfs |= is_it;
-        if is_it {
-            TreeWalkResult::Abort
-        } else {
-            TreeWalkResult::Ok
-        }
-    });
-    uses_lfs
-}
-
-fn each_blob(tree: &Tree<'_>, mut each: impl FnMut(&str, &str, &TreeEntry<'_>) -> TreeWalkResult) {
-    // Abandoning the walk is an error to libgit2.
-    tree.walk(TreeWalkMode::PreOrder, |directory, entry| {
-        match (entry.kind(), entry.name()) {
-            (Some(ObjectType::Blob), Ok(name)) => each(directory, name, entry),
-            _ => TreeWalkResult::Ok,
-        }
-    })
-    .ok();
+    })?;
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -237,7 +232,7 @@ mod tests {
     #[test]
     fn a_pointer_names_where_its_content_is() {
         let pointer = pointer(OID, "4").expect("a pointer");
-        let object = pointer.object(Path::new("/r/.git"));
+        let object = pointer.object(Path::new("/r/.git/lfs/objects"));
         let expected = format!("/r/.git/lfs/objects/9f/86/{OID}");
         assert_eq!(object, Path::new(&expected));
     }

@@ -35,6 +35,7 @@ pub mod serve;
 pub mod slot_caches;
 pub mod slot_files;
 mod slot_submodules;
+mod slot_tree;
 pub mod slots;
 pub mod terminal;
 pub mod tree;

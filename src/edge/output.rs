@@ -58,15 +58,14 @@ fn followed(path: &Path) -> PathBuf {
 
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     fault::space_for("file-write")?;
-    let permissions = match std::fs::metadata(path) {
-        Ok(there) => there.permissions(),
-        // Less what the umask takes away.
-        Err(_) => Permissions::from_mode(0o666),
-    };
     // Of a name that no file has; gone again unless it gets the name that was asked for.
     let mut file = tempfile::Builder::new()
-        .permissions(permissions)
+        // Less what the umask takes away.
+        .permissions(Permissions::from_mode(0o666))
         .tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
+    if let Ok(there) = std::fs::metadata(path) {
+        file.as_file().set_permissions(there.permissions())?;
+    }
     file.write_all(content)?;
     file.persist(path)?;
     Ok(())
@@ -136,14 +135,14 @@ mod tests {
         for name in ["page", "page.new", ".page"] {
             std::fs::write(at(name), name).expect("it is written");
         }
-        let mode = Permissions::from_mode(0o600);
+        let mode = Permissions::from_mode(0o662);
         std::fs::set_permissions(at("page"), mode).expect("it is ours");
         write(&at("page"), b"new").expect("it is written");
         write(&at("other"), b"new").expect("it is written");
         let mode_of = |name: &str| at(name).metadata().expect("it is there").mode() & 0o777;
         assert_eq!(
             (mode_of("page"), mode_of("other")),
-            (0o600, mode_of("page.new"))
+            (0o662, mode_of("page.new"))
         );
         assert_eq!(
             names(directory.path()),

@@ -307,7 +307,9 @@ impl Repo {
     /// The commit cannot be read.
     pub fn missing_submodules(&self, commit: Oid) -> Result<Vec<String>> {
         let missing = slot_submodules::missing(&self.inner, &self.tree(commit)?);
-        Ok(shown(&missing))
+        missing
+            .map(|paths| shown(&paths))
+            .context(|| format!("cannot read the files of {commit}"))
     }
 
     /// Files of a commit that Git LFS keeps and whose content the clone does not have: in slots they are
@@ -316,7 +318,10 @@ impl Repo {
     /// # Errors
     /// The commit cannot be read.
     pub fn missing_lfs(&self, commit: Oid) -> Result<Vec<String>> {
-        Ok(shown(&lfs::missing(&self.inner, &self.tree(commit)?)))
+        let missing = lfs::missing(&self.inner, &self.tree(commit)?);
+        missing
+            .map(|paths| shown(&paths))
+            .context(|| format!("cannot read the files of {commit}"))
     }
 
     fn tree(&self, commit: Oid) -> Result<git2::Tree<'_>> {

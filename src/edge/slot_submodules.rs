@@ -5,73 +5,90 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use git2::build::CheckoutBuilder;
-use git2::{Commit, Index, ObjectType, Oid, Repository, Tree, TreeWalkMode, TreeWalkResult};
+use git2::{Index, ObjectType, Oid, Repository, Tree};
 
-use super::addable::lstat_inside;
-use super::slot_files;
+use super::slot_tree::Layout;
+use super::{lfs, slot_files};
 use crate::error::{Context, Result};
 
 /// Name of an index file, which no submodule has.
 const INDEX: &str = ".git";
 
-/// Makes the files of all submodules of a tree those of the commits that it names, also of theirs. One that
-/// the clone does not have stays empty. `indexes` is a directory in which git remembers what it has written.
+/// Makes the files of all submodules of a tree those of the commits that it names, also of theirs; `slot` has
+/// room for them. One that the clone does not have is empty. `indexes` is a directory in which git remembers
+/// what it has written.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn fill(repo: &Repository, tree: &Tree<'_>, slot: &Path, indexes: &Path) -> Result<()> {
-    for (path, commit) in of_tree(tree) {
-        let Some(module) = open(repo, &path) else {
-            continue;
-        };
-        let Ok(commit) = module.find_commit(commit) else {
-            continue;
-        };
-        let (place, indexes) = (slot.join(&path), indexes.join(&path));
+pub(super) fn fill(repo: &Repository, layout: &Layout, slot: &Path, indexes: &Path) -> Result<()> {
+    for (path, commit) in &layout.submodules {
+        let (place, indexes) = (slot.join(path), indexes.join(path));
         let context = || format!("cannot fill the submodule {}", path.display());
-        if lstat_inside(slot, &path).is_none_or(|found| !found.is_dir()) {
-            slot_files::remove(&place)?;
-            fs::create_dir_all(&place).context(context)?;
+        match open(repo, path, *commit) {
+            Some(module) => {
+                fs::create_dir_all(&place).context(context)?;
+                fs::create_dir_all(&indexes).context(context)?;
+                check_out(&module, *commit, &place, &indexes)?;
+            }
+            None => {
+                slot_files::remove(&place)?;
+                fs::create_dir_all(&place).context(context)?;
+            }
         }
-        fs::create_dir_all(&indexes).context(context)?;
-        check_out(&module, &commit, &place, &indexes.join(INDEX)).context(context)?;
-        fill(&module, &commit.tree().context(context)?, &place, &indexes)?;
     }
     Ok(())
 }
 
 /// With a working directory and an index that only this handle knows of: those of the clone's submodule
 /// stay as they are. (`CheckoutBuilder::target_dir` would compare with its files.)
-fn check_out(
-    module: &Repository,
-    commit: &Commit<'_>,
-    place: &Path,
-    index: &Path,
-) -> std::result::Result<(), git2::Error> {
-    let apart = Repository::open(module.path())?;
-    apart.set_workdir(place, false)?;
-    apart.set_index(&mut Index::open(index)?)?;
-    let commit = apart.find_commit(commit.id())?;
+fn check_out(module: &Repository, commit: Oid, place: &Path, indexes: &Path) -> Result<()> {
+    let context = || format!("cannot check out {commit} in {}", place.display());
+    let apart = Repository::open(module.path()).context(context)?;
+    apart.set_workdir(place, false).context(context)?;
+    let index = Index::open(&indexes.join(INDEX));
+    apart
+        .set_index(&mut index.context(context)?)
+        .context(context)?;
+    let commit = apart.find_commit(commit).context(context)?;
+    let tree = commit.tree().context(context)?;
+    // Git compares with its head and removes what only that has.
+    if let Ok(head) = apart.head().and_then(|head| head.peel_to_tree()) {
+        Layout::of(&apart, &head)
+            .context(context)?
+            .make_room(place)?;
+    }
+    let layout = Layout::of(&apart, &tree).context(context)?;
+    layout.make_room(place)?;
     let mut builder = CheckoutBuilder::new();
     builder.force().remove_untracked(true);
-    apart.checkout_tree(commit.as_object(), Some(&mut builder))
+    apart
+        .checkout_tree(commit.as_object(), Some(&mut builder))
+        .context(context)?;
+    if layout.uses_lfs {
+        lfs::fill(&apart, &tree, place)?;
+    }
+    fill(module, &layout, place, indexes)
 }
 
 /// Submodules of a tree that cannot be filled: the clone does not have what it names.
-pub(super) fn missing(repo: &Repository, tree: &Tree<'_>) -> Vec<PathBuf> {
+///
+/// # Errors
+/// A tree is not there.
+pub(super) fn missing(
+    repo: &Repository,
+    tree: &Tree<'_>,
+) -> std::result::Result<Vec<PathBuf>, git2::Error> {
     let mut all = Vec::new();
-    for (path, commit) in of_tree(tree) {
-        let module = open(repo, &path);
-        let inner = module.as_ref().and_then(|module| {
-            let tree = module.find_commit(commit).ok()?.tree().ok()?;
-            Some(missing(module, &tree))
-        });
-        match inner {
+    for (path, commit) in Layout::of(repo, tree)?.submodules {
+        match open(repo, &path, commit) {
             None => all.push(path),
-            Some(inner) => all.extend(inner.iter().map(|below| path.join(below))),
+            Some(module) => {
+                let inner = missing(&module, &module.find_commit(commit)?.tree()?)?;
+                all.extend(inner.iter().map(|below| path.join(below)));
+            }
         }
     }
-    all
+    Ok(all)
 }
 
 /// The submodule of a tree that a path is, or is in.
@@ -88,30 +105,19 @@ pub(super) fn is_filled(tree: &Tree<'_>, checkout: &Path, path: &Path) -> bool {
     around(tree, path).is_some_and(|module| !checkout.join(module).join(".git").exists())
 }
 
-/// Path and commit of each submodule, without those in submodules.
-fn of_tree(tree: &Tree<'_>) -> Vec<(PathBuf, Oid)> {
-    let mut all = Vec::new();
-    // Without this file git knows of none.
-    if tree.get_name(".gitmodules").is_none() {
-        return all;
-    }
-    tree.walk(TreeWalkMode::PreOrder, |directory, entry| {
-        if let (Some(ObjectType::Commit), Ok(name)) = (entry.kind(), entry.name()) {
-            all.push((Path::new(directory).join(name), entry.id()));
-        }
-        TreeWalkResult::Ok
-    })
-    .ok();
-    all
-}
-
-fn open(repo: &Repository, path: &Path) -> Option<Repository> {
+/// The clone's repository of a submodule, when it has this commit with its tree.
+pub(super) fn open(repo: &Repository, path: &Path, commit: Oid) -> Option<Repository> {
     let place = repo.workdir()?.join(path);
     // Its own: that of the directory around would be found as well.
-    place
-        .join(".git")
-        .exists()
-        .then(|| Repository::open(place).ok())?
+    if !place.join(".git").exists() {
+        return None;
+    }
+    let module = Repository::open(place).ok()?;
+    let has_it = module
+        .find_commit(commit)
+        .and_then(|commit| commit.tree())
+        .is_ok();
+    has_it.then_some(module)
 }
 
 #[cfg(test)]
@@ -150,6 +156,12 @@ mod tests {
         (repo, tree)
     }
 
+    fn fill_all(repo: &Repository, tree: &Tree<'_>, slot: &Path) -> Result<()> {
+        let layout = Layout::of(repo, tree).expect("it can be read");
+        layout.make_room(slot)?;
+        fill(repo, &layout, slot, &slot.with_extension("indexes"))
+    }
+
     #[test]
     fn a_submodule_is_put_back_as_it_was_and_what_did_not_change_is_not_touched() {
         let directory = tempfile::tempdir().expect("a directory");
@@ -164,11 +176,11 @@ mod tests {
             let metadata = fs::metadata(at(name)).expect("it is there");
             (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
         };
-        fill(&repo, &tree, &slot, &directory.path().join("indexes")).expect("it is filled");
+        fill_all(&repo, &tree, &slot).expect("it is filled");
         let before = stamp("a.txt");
         fs::write(at("b.txt"), "changed\n").expect("it is written");
         fs::write(at("left"), "").expect("it is written");
-        fill(&repo, &tree, &slot, &directory.path().join("indexes")).expect("it is filled");
+        fill_all(&repo, &tree, &slot).expect("it is filled");
         assert_eq!(
             (text("a.txt"), text("b.txt")),
             ("library\n".into(), "library\n".into())
@@ -191,7 +203,7 @@ mod tests {
         fs::create_dir_all(&outside).expect("a directory");
         fs::create_dir_all(&slot).expect("a directory");
         symlink(&outside, slot.join("lib")).expect("a link");
-        fill(&repo, &tree, &slot, &directory.path().join("indexes")).expect("it is filled");
+        fill_all(&repo, &tree, &slot).expect("it is filled");
         assert!(slot.join("lib/a.txt").exists() && !slot.join("lib").is_symlink());
         assert_eq!(fs::read_dir(outside).expect("it is there").count(), 0);
     }
@@ -202,10 +214,13 @@ mod tests {
         let (root, slot) = (directory.path().join("root"), directory.path().join("slot"));
         let (repo, tree) = clone_with_module(&root);
         let tree = repo.find_tree(tree).expect("a tree");
-        assert!(missing(&repo, &tree).is_empty());
+        assert!(missing(&repo, &tree).expect("it can be read").is_empty());
         fs::remove_dir_all(root.join("lib/.git")).expect("it is removed");
-        assert_eq!(missing(&repo, &tree), [Path::new("lib")]);
-        fill(&repo, &tree, &slot, &directory.path().join("indexes")).expect("nothing to do");
+        assert_eq!(
+            missing(&repo, &tree).expect("it can be read"),
+            [Path::new("lib")]
+        );
+        fill_all(&repo, &tree, &slot).expect("nothing to do");
         assert!(!slot.join("lib/a.txt").exists());
     }
 }

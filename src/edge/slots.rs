@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::repo::Repo;
 use super::repo_locks::RefWrite;
 use super::slot_caches::forget_python_bytecode;
+use super::slot_tree::Layout;
 use super::tree::{make_writable, remove_tree};
 use super::{fault, lfs, process, slot_files, slot_submodules};
 use crate::error::{Context, Error, Result};
@@ -230,6 +231,10 @@ impl Slots {
     pub fn uncommit(&self, slot: SlotName, head: Oid) -> Result<()> {
         let context = || format!("cannot set the HEAD of {}", self.path(slot).display());
         let repo = self.open_slot(slot).ok_or_else(|| self.not_ours(slot))?;
+        let tree = repo.find_commit(head).and_then(|commit| commit.tree());
+        Layout::of(&repo, &tree.context(context)?)
+            .context(context)?
+            .forget_repositories(&self.path(slot))?;
         repo.set_head_detached(head).context(context)
     }
 
@@ -316,20 +321,32 @@ impl Slots {
         let context = || format!("cannot check out {commit} in {}", path.display());
         let repo = self.open_slot(slot).ok_or_else(|| self.not_ours(slot))?;
         let object = repo.find_object(commit, None).context(context)?;
+        let tree = object.peel_to_tree().context(context)?;
+        let layout = Layout::of(&repo, &tree).context(context)?;
+        // Git compares with its head and removes what only that has.
+        let head = repo.head().and_then(|head| head.peel_to_tree());
+        let head = Layout::of(&repo, &head.context(context)?).context(context)?;
         fault::space_for("slot-check-out").context(context)?;
-        let mut builder = CheckoutBuilder::new();
-        builder.force().remove_untracked(true);
-        if repo.checkout_tree(&object, Some(&mut builder)).is_err() {
+        let check_out = || -> Result<()> {
+            head.make_room(&path)?;
+            layout.make_room(&path)?;
+            let mut builder = CheckoutBuilder::new();
+            builder.force().remove_untracked(true);
+            repo.checkout_tree(&object, Some(&mut builder))
+                .context(context)
+        };
+        check_out().or_else(|_| {
             // A benchmark may have left directories without write permission.
             make_writable(&path);
-            repo.checkout_tree(&object, Some(&mut builder))
-                .context(context)?;
-        }
+            slot_files::remove_special(&path)?;
+            check_out()
+        })?;
         forget_python_bytecode(&repo, commit, &path);
-        let tree = object.peel_to_tree().context(context)?;
         let main = self.main()?;
-        slot_submodules::fill(&main, &tree, &path, &self.indexes(slot))?;
-        lfs::fill(&main, &tree, &path)?;
+        slot_submodules::fill(&main, &layout, &path, &self.indexes(slot))?;
+        if layout.uses_lfs {
+            lfs::fill(&main, &tree, &path)?;
+        }
         repo.set_head_detached(commit).context(context)?;
         fault::reached("slot-checked-out");
         Ok(())

@@ -28,6 +28,7 @@ mod keeps_and_drops;
 mod kept_results;
 mod ledger;
 mod limits;
+mod links;
 mod measured;
 mod mistakes;
 mod mistakes_in_work;

@@ -18,9 +18,9 @@ const USES_LIBRARY: &str = "#!/usr/bin/env bash\nset -e\n\
 
 /// Fails unless it finds the content; then changes it.
 const USES_DATA: &str = "#!/usr/bin/env bash\nset -e\n\
-    [ \"$(cat data.bin)\" = test ]\n[ -x data.bin ]\n\
+    [ \"$(cat data/data.bin)\" = test ]\n[ -x data/data.bin ]\n\
     echo \"METRIC cost=$(<src/cost.txt)\"\n\
-    echo changed > data.bin\n";
+    echo changed > data/data.bin\n";
 
 /// Without a build command the first run builds, and what it leaves stays.
 fn built(config: &str) -> String {
@@ -30,7 +30,10 @@ fn built(config: &str) -> String {
 fn library(project: &Project, name: &str, file: &str, content: &str) -> String {
     let path = project.beside(name).to_str().expect("UTF-8").to_owned();
     project.git(&["init", "--quiet", &path]);
-    fs::write(Path::new(&path).join(file), content).expect("written");
+    fs::create_dir(Path::new(&path).join("deep")).expect("a new directory");
+    for file in [file, "deep/x.txt"] {
+        fs::write(Path::new(&path).join(file), content).expect("written");
+    }
     project.git(&["-C", &path, "add", "--all"]);
     project.git(&["-C", &path, "commit", "--quiet", "--message", name]);
     path
@@ -43,7 +46,7 @@ fn git_by_path(project: &Project, arguments: &[&str]) {
 }
 
 /// A project with a submodule that has one itself.
-fn with_library(config: &str) -> Project {
+pub fn with_library(config: &str) -> Project {
     let project = Project::with_config(USES_LIBRARY, &built(config));
     let inner = library(&project, "inner", "in.txt", "inner\n");
     let lib = library(&project, "lib", "lib.txt", "library\n");
@@ -62,26 +65,26 @@ fn with_library(config: &str) -> Project {
 }
 
 /// A project with a file in Git LFS, whose content is in the clone and in the working tree.
-fn with_data(config: &str) -> Project {
+pub fn with_data(config: &str) -> Project {
     let project = Project::with_config(USES_DATA, &built(config));
     project.write(
         ".gitattributes",
         "*.bin filter=lfs diff=lfs merge=lfs -text\n",
     );
     let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{OID}\nsize 4\n");
-    project.write("data.bin", &pointer);
-    project.git(&["update-index", "--add", "--chmod=+x", "data.bin"]);
+    project.write("data/data.bin", &pointer);
+    project.git(&["update-index", "--add", "--chmod=+x", "data/data.bin"]);
     project.git(&["add", "."]);
-    project.git(&["update-index", "--chmod=+x", "data.bin"]);
+    project.git(&["update-index", "--chmod=+x", "data/data.bin"]);
     project.git(&["commit", "--quiet", "--message", "data"]);
     project.git(&["reset", "--quiet", "--hard"]);
     let object = format!(".git/lfs/objects/{}/{}/{OID}", &OID[..2], &OID[2..4]);
     project.write(&object, "test");
-    project.write("data.bin", "test");
+    project.write("data/data.bin", "test");
     project
 }
 
-fn config_of_agent(agent: &str) -> String {
+pub fn config_of_agent(agent: &str) -> String {
     let command = serde_json::to_string(&["bash", "-c", agent]).expect("JSON");
     let keys =
         format!("\"proposers\": [\"agent\"], \"agent\": {{\"command\": {command}}}, \"scope\"");
@@ -116,7 +119,7 @@ fn an_agent_has_submodules_and_lfs_files_and_they_are_no_part_of_its_candidate()
     assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
     assert_eq!(changed_paths(&project), "src/cost.txt\n");
     let project = with_data(&config_of_agent(
-        "[ $(cat data.bin) = test ] && echo 50 > src/cost.txt",
+        "[ $(cat data/data.bin) = test ] && echo 50 > src/cost.txt",
     ));
     project.run(&["run", "-n", "1"]).expect(0);
     assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
@@ -142,7 +145,7 @@ fn what_the_clone_lacks_is_named_by_run_and_doctor() {
     let project = with_data(CONFIG);
     fs::remove_dir_all(project.root().join(".git/lfs")).expect("removed");
     let said =
-        "the content of data.bin, which Git LFS keeps, is not in this clone; it is a pointer";
+        "the content of data/data.bin, which Git LFS keeps, is not in this clone; it is a pointer";
     project.run(&["run", "-n", "1"]).expect(3).says(said);
     let ran = project.run(&["doctor"]);
     assert!(ran.stdout.contains("git lfs pull"), "{}", ran.stdout);
@@ -152,14 +155,14 @@ fn what_the_clone_lacks_is_named_by_run_and_doctor() {
 fn candidates_are_built_with_the_content_of_lfs_files_and_try_takes_the_rest() {
     let project = with_data(CONFIG);
     project.ideas(&[]);
-    project.write("data.bin", "test");
+    project.write("data/data.bin", "test");
     project.write("src/cost.txt", "99\n");
     project.run(&["try"]).expect(0);
     assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
     assert_eq!(changed_paths(&project), "src/cost.txt\n");
-    assert_eq!(project.read("data.bin"), "test");
-    project.write("data.bin", "other");
-    let said = "data.bin is kept by Git LFS, and a candidate cannot change it";
+    assert_eq!(project.read("data/data.bin"), "test");
+    project.write("data/data.bin", "other");
+    let said = "data/data.bin is kept by Git LFS, and a candidate cannot change it";
     project.run(&["try"]).expect(2).says(said);
     assert_eq!(project.runs().len(), 1);
 }
