@@ -62,7 +62,9 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         // Less what the umask takes away.
         .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
+        .tempfile_in(path.parent().unwrap_or(Path::new("/")))
+        // It would tell a name that nobody has heard of.
+        .map_err(|error| io::Error::from(error.kind()))?;
     if let Ok(there) = std::fs::metadata(path) {
         file.as_file().set_permissions(there.permissions())?;
     }

@@ -151,7 +151,6 @@ impl Project {
             (r"\bcommit [0-9a-f]{10}\b", "commit <commit>"),
             (r"\btoy-[0-9a-f]{8}\b", "toy-<id>"),
             (r"\b\d{8}-\d{6}-[0-9a-f]{4}\b", "<session>"),
-            (r"/\.tmp[0-9A-Za-z]{6}\b", "/<new>"),
         ];
         for (pattern, name) in patterns {
             let pattern = regex::Regex::new(pattern).expect("a pattern");
