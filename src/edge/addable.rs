@@ -163,7 +163,8 @@ fn is_plain(kind: FileType) -> bool {
     kind.is_file() || kind.is_dir() || kind.is_symlink()
 }
 
-fn is_ignored(repo: &Repository, directory: &Path) -> bool {
+/// Whether git is told to leave out a directory, relative to the root.
+pub fn is_ignored(repo: &Repository, directory: &Path) -> bool {
     // With its slash: rules may be for directories alone.
     repo.is_path_ignored(directory.join("")).unwrap_or(false)
 }

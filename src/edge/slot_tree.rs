@@ -1,12 +1,13 @@
 //! What a tree of git has in a slot, by the bytes of its names, and making room for it.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid, Repository, Tree, TreeEntry};
 
-use super::addable::lstat_inside;
+use super::addable::{is_ignored, lstat_inside};
 use super::slot_files;
 use crate::error::Result;
 
@@ -103,6 +104,27 @@ impl Layout {
         }
         Ok(())
     }
+}
+
+/// Removes repositories below a slot, except where git ignores the directory they are in, and leaves their
+/// working files; whether there were any.
+///
+/// # Errors
+/// One cannot be removed.
+pub(super) fn remove_repositories(repo: &Repository, root: &Path, at: &Path) -> Result<bool> {
+    let mut has_removed = false;
+    for entry in fs::read_dir(root.join(at)).into_iter().flatten().flatten() {
+        let path = at.join(entry.file_name());
+        if entry.file_name() == ".git" {
+            if !at.as_os_str().is_empty() {
+                slot_files::remove(&entry.path())?;
+                has_removed = true;
+            }
+        } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) && !is_ignored(repo, &path) {
+            has_removed |= remove_repositories(repo, root, &path)?;
+        }
+    }
+    Ok(has_removed)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::repo_locks::RefWrite;
 use super::slot_caches::forget_python_bytecode;
 use super::slot_tree::Layout;
 use super::tree::{make_writable, remove_tree};
-use super::{fault, lfs, process, slot_files, slot_submodules};
+use super::{fault, lfs, process, slot_files, slot_submodules, slot_tree};
 use crate::error::{Context, Error, Result};
 
 /// Which worktree.
@@ -341,6 +341,10 @@ impl Slots {
             slot_files::remove_special(&path)?;
             check_out()
         })?;
+        // Git leaves repositories of others alone; without their own files these are untracked ones.
+        if slot_tree::remove_repositories(&repo, &path, Path::new(""))? {
+            check_out()?;
+        }
         forget_python_bytecode(&repo, commit, &path);
         let main = self.main()?;
         slot_submodules::fill(&main, &layout, &path, &self.indexes(slot))?;
