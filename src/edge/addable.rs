@@ -8,9 +8,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use git2::{ObjectType, Repository, Tree};
+use git2::{Repository, Tree};
 
-use super::regular;
+use super::{regular, slot_submodules};
 use crate::error::{Context, Error, Result};
 
 /// Most bytes by which the files of one change may be larger than those of the commit before, all together.
@@ -49,11 +49,8 @@ pub fn check(
     {
         // What an agent says of its worktree's index counts for nothing.
         let is_added = !repo.is_worktree() && staged.contains(directory.as_os_str().as_bytes());
-        let is_submodule = || {
-            let entry = head.get_path(directory);
-            entry.is_ok_and(|entry| entry.kind() == Some(ObjectType::Commit))
-        };
-        if !is_added && !is_submodule() && !leave(directory, is_tracked(directory)) {
+        let is_submodules = slot_submodules::around(head, directory).is_some();
+        if !is_added && !is_submodules && !leave(directory, is_tracked(directory)) {
             return Err(Error::usage(format!(
                 "{} is a git repository of its own, which git cannot hold",
                 directory.display()

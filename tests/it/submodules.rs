@@ -166,3 +166,13 @@ fn candidates_are_built_with_the_content_of_lfs_files_and_try_takes_the_rest() {
     project.run(&["try"]).expect(2).says(said);
     assert_eq!(project.runs().len(), 1);
 }
+
+#[test]
+fn try_does_not_take_the_users_submodules_for_new_files() {
+    let project = with_library(&CONFIG.replace("src/**", "**"));
+    project.write("src/cost.txt", "99\n");
+    project.write("src/new.txt", "new\n");
+    project.run(&["try", "--untracked"]).expect(0);
+    assert_eq!(project.verdicts(), [verdict("keep", "improved")]);
+    assert_eq!(changed_paths(&project), "src/cost.txt\nsrc/new.txt\n");
+}
