@@ -13,21 +13,9 @@ use autoresearch::edge::fault::RARE_WRITE_POINTS;
 
 use crate::support::{CONFIG, EXACT_SCRIPT, Project, in_parallel, verdict};
 
+/// A project with work of the user's own in the checkout: modified, staged, untracked and ignored.
 fn project() -> Project {
-    with_work(Project::new(EXACT_SCRIPT))
-}
-
-/// The two projects of which copies are played: in a sandbox, for the first time that a step is reached, and
-/// without one, for later times.
-fn both() -> [Project; 2] {
-    [
-        with_work(Project::new(EXACT_SCRIPT)),
-        with_work(Project::unconfined(EXACT_SCRIPT)),
-    ]
-}
-
-/// With work of the user's own in the checkout: modified, staged, untracked and ignored.
-fn with_work(project: Project) -> Project {
+    let project = Project::new(EXACT_SCRIPT);
     project.ideas(&[
         ("worse", &[("src/cost.txt", "101\n")]),
         ("wrong", &[("src/cost.txt", "90\n"), ("src/bad.txt", "x\n")]),
@@ -158,14 +146,10 @@ fn processes_in(directory: &Path) -> Vec<String> {
 
 #[test]
 fn a_kill_at_any_step_is_finished_or_forgotten_by_the_next_run() {
-    let untouched = both();
+    let untouched = project();
     let cases = KILL_POINTS.iter().flat_map(|step| [(step, 1), (step, 3)]);
     in_parallel(cases, |(step, time)| {
-        killed_at(
-            &Project::copy_of(&untouched[usize::from(time > 1)]),
-            step,
-            time,
-        );
+        killed_at(&Project::copy_of(&untouched), step, time);
     });
 }
 
@@ -190,16 +174,12 @@ fn killed_at(project: &Project, step: &str, time: u32) {
 
 #[test]
 fn a_full_disk_at_any_write_is_a_clear_error_and_nothing_is_lost() {
-    let untouched = both();
+    let untouched = project();
     let cases = WRITE_POINTS
         .iter()
         .flat_map(|step| [(step, 1), (step, 2), (step, 5)]);
     in_parallel(cases, |(step, time)| {
-        without_space_at(
-            &Project::copy_of(&untouched[usize::from(time > 1)]),
-            step,
-            time,
-        );
+        without_space_at(&Project::copy_of(&untouched), step, time);
     });
 }
 
