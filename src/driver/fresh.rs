@@ -128,8 +128,8 @@ impl Bench {
             }),
             Ok(None) => {
                 // With the stamps of what was put back, and of what build tools touch in every run.
-                let is_same = now == ready;
-                self.state(slot).ready = Some(if is_same { ready } else { self.files(slot) });
+                let has_changed = now.changed_since(&ready).next().is_some();
+                self.state(slot).ready = Some(if has_changed { self.files(slot) } else { ready });
                 Ok(())
             }
             Err(error) => {
@@ -220,9 +220,11 @@ impl Bench {
                 built.ended
             )));
         }
-        if self.pinned.config.build.is_none() {
-            // The first run builds, and does not count.
-            self.first_run(slot)?;
+        // Without a build command the first run builds; it does not count.
+        if self.pinned.config.build.is_none()
+            && let Some(why) = self.try_run_locked(slot)?
+        {
+            return Err(Error::environment(format!("built again, {why}")));
         }
         let files = self.files(slot);
         let state = self.state(slot);

@@ -107,6 +107,10 @@ impl Bench {
     /// The script cannot be started, or the user wants to stop.
     pub fn try_run(&mut self, slot: SlotName) -> Result<Option<String>> {
         let _machine = self.machine_lock()?;
+        self.try_run_locked(slot)
+    }
+
+    pub(super) fn try_run_locked(&mut self, slot: SlotName) -> Result<Option<String>> {
         let plan = RunPlan {
             full_deadline: true,
             hold_out: None,
@@ -115,24 +119,6 @@ impl Bench {
             Run::Measured(_) => None,
             Run::Failed(reason, detail) => Some(format!("{}: {detail}", reason.describe())),
         })
-    }
-
-    /// Runs what was just checked out once, where the script builds; the result does not count.
-    ///
-    /// # Errors
-    /// It fails.
-    pub(super) fn first_run(&mut self, slot: SlotName) -> Result<()> {
-        let plan = RunPlan {
-            full_deadline: true,
-            hold_out: None,
-        };
-        match self.execute(slot, plan, None)? {
-            Run::Measured(_) => Ok(()),
-            Run::Failed(reason, detail) => Err(Error::environment(format!(
-                "built again, {}: {detail}",
-                reason.describe()
-            ))),
-        }
     }
 
     fn execute(&mut self, slot: SlotName, plan: RunPlan, counts: Option<&Counts>) -> Result<Run> {
